@@ -1,0 +1,114 @@
+//! `[limits]`: a cap on everything that a peer can fill.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::values;
+
+/// `[limits]`: a cap on everything that a peer can fill.
+///
+/// What exceeds one is refused with a reason that the client can read, logged at debug and counted by cause.
+/// In the file `0` is "no limit", which is `usize::MAX` here ([`Config::validated`](super::Config::validated) turns one
+/// into the other); only [`time_to_complete_packet`](Self::time_to_complete_packet) cannot be switched off.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Binary attachments of one packet.
+    ///
+    /// Default 10, as in the reference (`socket.io-parser`). Exceeded: the session ends with `parse error`.
+    pub attachments_per_packet: usize,
+    /// Fragments of one WebSocket message.
+    ///
+    /// Default 16384: a message of `max_http_buffer_size` in pieces of 64 bytes. Exceeded: close 1008.
+    pub message_fragments: usize,
+    /// Time from the first piece of a message to its last: fragments of a WebSocket message, attachments of a packet,
+    /// the body of a POST.
+    ///
+    /// Default `"10s"`, range 1 millisecond to 24 hours. Exceeded: the session ends with `parse error`.
+    #[serde(deserialize_with = "values::duration")]
+    pub time_to_complete_packet: Duration,
+    /// Packets of one polling payload.
+    ///
+    /// Default 10000: what a client that was cut off may have buffered. Exceeded: HTTP 400 and the session ends with
+    /// `parse error`.
+    pub packets_per_payload: usize,
+    /// Namespaces that one session may be in at once, attempts included.
+    ///
+    /// Default 64. Exceeded: CONNECT is answered with CONNECT_ERROR.
+    pub namespaces_per_session: usize,
+    /// Rooms of one socket, the one of its own id included.
+    ///
+    /// Default 1000. Exceeded: the join is refused with an error to the handler.
+    pub rooms_per_socket: usize,
+    /// Bytes of a room's name.
+    ///
+    /// Default 255. Exceeded: the join is refused with an error to the handler.
+    #[serde(deserialize_with = "values::size")]
+    pub room_name_bytes: usize,
+    /// Bytes of an event's name.
+    ///
+    /// Default 255. Exceeded: the session ends with `parse error`.
+    #[serde(deserialize_with = "values::size")]
+    pub event_name_bytes: usize,
+    /// Bytes of a namespace's name, its slash included.
+    ///
+    /// Default 255. Exceeded: the session ends with `parse error`.
+    #[serde(deserialize_with = "values::size")]
+    pub namespace_name_bytes: usize,
+    /// Bytes queued for one session that its client has not taken.
+    ///
+    /// Default `"4MB"`: four messages of `max_http_buffer_size`, or some seconds of a busy room for a client on a slow
+    /// line. Exceeded: the session ends with `transport error`; the client may reconnect.
+    #[serde(deserialize_with = "values::size")]
+    pub outbox_bytes: usize,
+    /// Messages that wait for one handler actor.
+    ///
+    /// Default 4096. Exceeded: the event is dropped, its acknowledgement stays out, and it is counted.
+    pub handler_queue: usize,
+    /// Acknowledgements that one socket may owe us.
+    ///
+    /// Default 10000. Exceeded: the emit fails at once, with an error to the handler.
+    pub pending_acks_per_socket: usize,
+    /// Sessions of the process.
+    ///
+    /// Default 100000. Exceeded: the handshake is answered 503.
+    pub connections: usize,
+    /// Sessions per IP address.
+    ///
+    /// Default 0: behind a proxy all clients have its address. Exceeded: the handshake is answered 503.
+    pub connections_per_ip: usize,
+    /// Sessions that have not joined a namespace yet.
+    ///
+    /// Default 10000. Exceeded: the handshake is answered 503. `connect_timeout` empties it.
+    pub half_open: usize,
+    /// Bytes of request headers that are kept of a handshake for handlers to read.
+    ///
+    /// Default `"16KiB"`. Exceeded: the headers that do not fit are left out.
+    #[serde(deserialize_with = "values::size")]
+    pub headers_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attachments_per_packet: 10,
+            message_fragments: 16_384,
+            time_to_complete_packet: Duration::from_secs(10),
+            packets_per_payload: 10_000,
+            namespaces_per_session: 64,
+            rooms_per_socket: 1000,
+            room_name_bytes: 255,
+            event_name_bytes: 255,
+            namespace_name_bytes: 255,
+            outbox_bytes: 4_000_000,
+            handler_queue: 4096,
+            pending_acks_per_socket: 10_000,
+            connections: 100_000,
+            connections_per_ip: usize::MAX,
+            half_open: 10_000,
+            headers_bytes: 16 * 1024,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Settings: `config.toml` on one side, validated values on the other.
+//!
+//! [`Config::load`] reads the file, [`Config::default`] is what holds without one, and [`Config::validated`] is the only
+//! place that judges values: it runs on everything that comes from a file, and once more when a server is started from
+//! settings made in code. After that nothing checks again.
+//!
+//! One rule for all counts and sizes of [`Limits`] and [`RecoveryConfig`]: `0` in the file means "no limit" and is
+//! `usize::MAX` in code, so that those who enforce a limit need one comparison and no special case.
+
+mod cors;
+mod engine;
+mod error;
+mod limits;
+mod read;
+mod server;
+mod socketio;
+mod validate;
+mod values;
+
+pub use self::{
+    cors::{CorsConfig, Origins},
+    engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
+    error::ConfigError,
+    limits::Limits,
+    server::{Carrier, LogConfig, ServerConfig},
+    socketio::{Parser, RecoveryConfig, SocketIoConfig},
+};
+
+use self::read::RawConfig;
+
+/// Everything that can be set, in the sections of `config.toml`.
+///
+/// **Shape**: one field per section; a section that is missing in the file has its defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use greenroom::config::Config;
+///
+/// let config = Config::from_toml("[engine]\nping_interval = \"10s\"")?;
+/// assert_eq!(config.engine.ping_interval, Duration::from_secs(10));
+/// assert_eq!(config.engine.ping_timeout, Duration::from_secs(20));
+/// # Ok::<(), greenroom::config::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+#[serde(try_from = "RawConfig")]
+#[non_exhaustive]
+pub struct Config {
+    /// `[server]`: where the process listens and what it serves.
+    pub server: ServerConfig,
+    /// `[engine]`: Engine.IO, under the reference's names in snake case.
+    pub engine: EngineConfig,
+    /// `[socketio]`: Socket.IO on top of it.
+    pub socketio: SocketIoConfig,
+    /// `[recovery]`: connection state recovery.
+    pub recovery: RecoveryConfig,
+    /// `[cors]`: which pages of other origins may talk to us over HTTP.
+    pub cors: CorsConfig,
+    /// `[limits]`: a cap on everything that a peer can fill.
+    pub limits: Limits,
+    /// `[log]`: what is logged.
+    pub log: LogConfig,
+}

@@ -1,0 +1,105 @@
+//! `[server]` and `[log]`: where the process listens, what it serves and what it says.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+use super::values;
+
+/// `[server]`: where the process listens and what it serves.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Address to listen on, an IP address or a name that resolves to some.
+    ///
+    /// Default `"127.0.0.1"`; `"0.0.0.0"` or `"::"` for every interface. Not empty. `HOST` in the environment overrides it.
+    pub host: String,
+    /// TCP port to listen on.
+    ///
+    /// Default 3000. Zero lets the system choose a free one. `PORT` in the environment overrides it.
+    pub port: u16,
+    /// Number of worker threads.
+    ///
+    /// Default 0, which is one per core. At most 1024.
+    pub workers: usize,
+    /// Path of the Socket.IO endpoint, the `path` of the clients.
+    ///
+    /// Default `"/socket.io"`. Begins with a slash; slashes at the end are dropped.
+    pub path: String,
+    /// Whether the browser client (`socket.io.js` and its siblings) is served below [`path`](Self::path).
+    ///
+    /// Default `true`.
+    pub serve_client: bool,
+    /// Folder with the `dist` files of the npm package `socket.io-client`, relative to the working directory.
+    ///
+    /// Default `"static/node_modules/socket.io-client/dist"`. When it is missing, requests for these files are answered
+    /// 404 with a text that says how to install them.
+    pub client_dir: PathBuf,
+    /// Folder with the pages served under `/`, relative to the working directory.
+    ///
+    /// Default `"static"`. Dotfiles, `node_modules` and types a page does not need are not served.
+    pub static_dir: PathBuf,
+    /// Connections that the kernel keeps until a worker accepts them (`listen(2)`).
+    ///
+    /// Default 4096, range 1 to 65535. The kernel lowers it to `net.core.somaxconn`.
+    pub backlog: u32,
+    /// How long a shutdown waits for clients to take what is queued for them, before it closes them.
+    ///
+    /// Default `"5s"`, at most 24 hours. Zero closes at once.
+    #[serde(deserialize_with = "values::duration")]
+    pub shutdown_timeout: Duration,
+    /// Who reads and writes an established WebSocket.
+    ///
+    /// Default `"direct"`.
+    pub carrier: Carrier,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 3000,
+            workers: 0,
+            path: "/socket.io".to_owned(),
+            serve_client: true,
+            client_dir: PathBuf::from("static/node_modules/socket.io-client/dist"),
+            static_dir: PathBuf::from("static"),
+            backlog: 4096,
+            shutdown_timeout: Duration::from_secs(5),
+            carrier: Carrier::Direct,
+        }
+    }
+}
+
+/// Who reads and writes an established WebSocket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Carrier {
+    /// The server takes the TCP stream over after the handshake: a quarter of the memory per connection.
+    #[default]
+    Direct,
+    /// The stream stays inside actix-web, as in an application that Greenroom is mounted into.
+    Mounted,
+}
+
+/// `[log]`: what is logged.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LogConfig {
+    /// What is logged, in the syntax of `env_logger`: a level, or levels by module.
+    ///
+    /// Default `"info"`; `"off"` for nothing, `"info,greenroom::session=debug"` for one module. `RUST_LOG` in the
+    /// environment overrides it.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+        }
+    }
+}
