@@ -93,10 +93,6 @@ impl Default for EngineConfig {
 /// **Shape**: in the file a list of the names `"polling"` and `"websocket"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<TransportName>")]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "the reference's third transport needs HTTP/3 and is out of scope"
-)]
 pub struct Transports {
     /// HTTP long-polling.
     pub polling: bool,
@@ -189,10 +185,6 @@ impl Default for CookieConfig {
 /// Whether requests from other sites carry a cookie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(
-    clippy::exhaustive_enums,
-    reason = "the values of the attribute, fixed by its specification"
-)]
 pub enum SameSite {
     /// Never.
     Strict,

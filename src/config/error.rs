@@ -16,13 +16,21 @@ pub enum ConfigError {
         /// What the system said.
         source: io::Error,
     },
+    /// Something in a file is wrong.
+    #[error("{path}: {problem}", path = path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong; it is part of the text already and therefore not a source.
+        problem: Box<Self>,
+    },
     /// The text is not TOML, has a key nobody knows or a value of the wrong type.
     #[error("{message}")]
     Parse {
         /// Line, key and advice.
         message: String,
     },
-    /// A value is outside its range, or contradicts another.
+    /// A value is outside its range.
     #[error("{key} {problem}")]
     Value {
         /// Path of the key, such as `engine.ping_interval`.

@@ -14,6 +14,7 @@ mod limits;
 mod read;
 mod server;
 mod socketio;
+mod syntax;
 mod validate;
 mod values;
 

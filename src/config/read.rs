@@ -1,4 +1,6 @@
-//! From the text of a file to [`Config`].
+//! From a file, a text or the environment to [`Config`].
+
+use std::{env, fs, io, path::Path};
 
 use serde::Deserialize;
 
@@ -43,5 +45,421 @@ impl TryFrom<RawConfig> for Config {
             log,
         }
         .validated()
+    }
+}
+
+impl Config {
+    /// The settings of a process: `config.toml` in the working directory when there is one, else the defaults; then
+    /// `HOST` and `PORT` of the environment, as hosting platforms set them.
+    ///
+    /// # Errors
+    ///
+    /// When the file is there and cannot be read or is wrong, or when `PORT` is not a port.
+    pub fn load() -> Result<Self, ConfigError> {
+        let config = match Self::from_file("config.toml") {
+            Err(ConfigError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Self::default()
+            }
+            found => found?,
+        };
+        config.with_environment(|name| env::var(name).ok())
+    }
+
+    /// The settings in a file; sections and keys that it does not have keep their defaults.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is not TOML, has an unknown key, or a value of the wrong type or range.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_toml(&text).map_err(|problem| ConfigError::InFile {
+            path: path.to_owned(),
+            problem: Box::new(problem),
+        })
+    }
+
+    /// The settings in a text; sections and keys that it does not have keep their defaults.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not TOML, has an unknown key, or a value of the wrong type or range.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str::<RawConfig>(text)
+            .map_err(|err| ConfigError::Parse {
+                message: explain(&err),
+            })?
+            .try_into()
+    }
+
+    /// Lets `HOST` and `PORT` override what the file says; an empty variable counts as unset.
+    fn with_environment(
+        mut self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        if let Some(host) = variable("HOST") {
+            self.server.host = host;
+        }
+        if let Some(port) = variable("PORT") {
+            self.server.port = port.parse().map_err(|_| ConfigError::Environment {
+                name: "PORT",
+                problem: format!("is `{port}`; a port is a number from 0 to 65535"),
+            })?;
+        }
+        Ok(self)
+    }
+}
+
+/// The parser's text with line and column, where an unknown key names the one that was probably meant.
+fn explain(err: &toml::de::Error) -> String {
+    let text = err.to_string();
+    let Some((found, known)) = unknown_key(err.message()) else {
+        return text.trim_end().to_owned();
+    };
+    let advice = match nearest(found, &known) {
+        Some(key) => format!("unknown key `{found}`: did you mean `{key}`?"),
+        None => format!(
+            "unknown key `{found}`: the keys here are {}",
+            known.join(", ")
+        ),
+    };
+    text.replace(err.message(), &advice).trim_end().to_owned()
+}
+
+/// What serde says about a key that no field bears: "unknown field `found`, expected one of `known`, `known`".
+fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
+    let (found, known) = message
+        .strip_prefix("unknown field `")?
+        .split_once("`, expected ")?;
+    Some((found, known.split('`').skip(1).step_by(2).collect()))
+}
+
+/// The known key that resembles `found` most, if one does. `pingInterval` resembles `ping_interval` completely.
+fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let plain = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();
+    let found = plain(found);
+    let likeness = |key: &str| strsim::jaro_winkler(&found, &plain(key));
+    let best = known
+        .iter()
+        .copied()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) > 0.8).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Carrier, CookieConfig, Origins, Parser, SameSite, Transports};
+
+    /// The file that ships, which documents the defaults.
+    const SHIPPED: &str = include_str!("../../config.toml");
+
+    fn wrong(text: &str) -> String {
+        Config::from_toml(text).expect_err(text).to_string()
+    }
+
+    /// Every section and the keys that may stand in it, as serde reports them for a key it does not know.
+    fn keys() -> Vec<(&'static str, Vec<String>)> {
+        let sections = [
+            "server",
+            "engine",
+            "engine.cookie",
+            "engine.per_message_deflate",
+            "engine.http_compression",
+            "socketio",
+            "recovery",
+            "cors",
+            "limits",
+            "log",
+        ];
+        let keys_of = |section: &str| {
+            let err =
+                toml::from_str::<RawConfig>(&format!("[{section}]\n\"?\" = 0")).expect_err(section);
+            let (_, known) = unknown_key(err.message()).expect(section);
+            known.into_iter().map(str::to_owned).collect()
+        };
+        sections.map(|section| (section, keys_of(section))).into()
+    }
+
+    #[test]
+    fn the_shipped_file_says_what_the_defaults_say() {
+        assert_eq!(Config::from_toml(SHIPPED).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_shipped_file_has_every_key_once_and_no_other() {
+        for (section, known) in keys() {
+            let is_header = |line: &str| line.trim_start_matches("# ") == format!("[{section}]");
+            let body: Vec<_> = SHIPPED
+                .lines()
+                .skip_while(|line| !is_header(line))
+                .skip(1)
+                .take_while(|line| !line.trim_start_matches("# ").starts_with('['))
+                .collect();
+            let mut written: Vec<_> = body
+                .iter()
+                .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
+                .map(|(key, _)| key.to_owned())
+                .filter(|key| !key.contains(' '))
+                .collect();
+            let tables = ["cookie", "per_message_deflate", "http_compression"];
+            let mut known: Vec<_> = known
+                .into_iter()
+                .filter(|key| !tables.contains(&key.as_str()))
+                .collect();
+            written.sort();
+            known.sort();
+            assert_eq!(written, known, "section [{section}]");
+        }
+    }
+
+    #[test]
+    fn the_keys_that_have_no_default_can_be_uncommented_in_the_shipped_file() {
+        let all: String = SHIPPED
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(key)
+                    if key.starts_with('[')
+                        || key
+                            .split_once(" = ")
+                            .is_some_and(|(key, _)| !key.contains(' ')) =>
+                {
+                    key
+                }
+                _ => line,
+            })
+            .fold(String::new(), |text, line| text + line + "\n");
+        let config = Config::from_toml(&all).unwrap();
+        let cookie = config
+            .engine
+            .cookie
+            .expect("the cookie table was uncommented");
+        assert_eq!(cookie.name, CookieConfig::default().name);
+        assert!(config.engine.initial_packet.is_some());
+        assert!(config.cors.max_age.is_some());
+    }
+
+    #[test]
+    fn defaults_pass_their_own_validation_unchanged() {
+        assert_eq!(Config::default().validated().unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_section_is_read() {
+        let config = Config::from_toml(
+            r#"
+            [server]
+            host = "::1"
+            port = 0
+            path = "/live/"
+            carrier = "mounted"
+            [engine]
+            ping_interval = "300ms"
+            ping_timeout = "1m 30s"
+            max_http_buffer_size = "64KiB"
+            transports = ["websocket"]
+            cookie = { name = "sticky", same_site = "none", secure = true, max_age = "1h" }
+            per_message_deflate = { enabled = true, threshold = 0 }
+            [socketio]
+            parser = "msgpack"
+            [recovery]
+            enabled = true
+            max_packets = 0
+            [cors]
+            origins = ["https://a.example", "https://*.b.example"]
+            [limits]
+            outbox_bytes = "1MB"
+            connections = 0
+            [log]
+            filter = "debug"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(
+            (config.server.host.as_str(), config.server.port),
+            ("::1", 0)
+        );
+        assert_eq!(config.server.path, "/live");
+        assert_eq!(config.server.carrier, Carrier::Mounted);
+        assert_eq!(config.engine.ping_interval, Duration::from_millis(300));
+        assert_eq!(config.engine.ping_timeout, Duration::from_secs(90));
+        assert_eq!(config.engine.max_http_buffer_size, 65_536);
+        assert_eq!(
+            config.engine.transports,
+            Transports {
+                polling: false,
+                websocket: true
+            }
+        );
+        let cookie = config.engine.cookie.unwrap();
+        assert_eq!(
+            (cookie.name.as_str(), cookie.path.as_str(), cookie.http_only),
+            ("sticky", "/", true)
+        );
+        assert_eq!(
+            (cookie.same_site, cookie.max_age),
+            (SameSite::None, Some(Duration::from_secs(3600)))
+        );
+        assert!(config.engine.per_message_deflate.enabled);
+        assert_eq!(config.engine.per_message_deflate.level, 6);
+        assert_eq!(config.socketio.parser, Parser::Msgpack);
+        assert_eq!(config.recovery.max_packets, usize::MAX);
+        assert_eq!(
+            config.cors.origins,
+            Origins::List(vec![
+                "https://a.example".to_owned(),
+                "https://*.b.example".to_owned()
+            ])
+        );
+        assert_eq!(
+            (config.limits.outbox_bytes, config.limits.connections),
+            (1_000_000, usize::MAX)
+        );
+        assert_eq!(config.log.filter, "debug");
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        for (text, meant) in [
+            ("[engine]\nping_intervall = \"1s\"", "`ping_interval`"),
+            ("[engine]\npingTimeout = 20000", "`ping_timeout`"),
+            (
+                "[engine]\nmaxHttpBufferSize = 1e6",
+                "`max_http_buffer_size`",
+            ),
+            (
+                "[engine]\nperMessageDeflate = true",
+                "`per_message_deflate`",
+            ),
+            ("[engine.cookie]\nhttponly = true", "`http_only`"),
+            ("[socketio]\nconnectTimeout = 1", "`connect_timeout`"),
+            ("[limit]\n", "`limits`"),
+            ("[socket_io]\n", "`socketio`"),
+            ("[log]\nfilters = \"x\"", "`filter`"),
+        ] {
+            let message = wrong(text);
+            assert!(
+                message.contains(&format!("did you mean {meant}?")),
+                "{message}"
+            );
+            assert!(message.contains("at line"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_like_no_other_lists_those_that_exist() {
+        assert!(wrong("[log]\nzzz = 1").ends_with("unknown key `zzz`: the keys here are filter"));
+        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, limits, log"));
+    }
+
+    #[test]
+    fn a_wrong_type_says_what_would_be_right() {
+        for (text, part) in [
+            (
+                "[engine]\nping_interval = 25",
+                "a duration is a text with its unit, such as \"25s\"",
+            ),
+            ("[engine]\nping_interval = \"25\"", "`25` is not a duration"),
+            ("[engine]\nping_interval = \"-5s\"", "`-5s` is negative"),
+            ("[engine]\nmax_http_buffer_size = \"much\"", "much"),
+            ("[engine]\nmax_http_buffer_size = -1", "-1"),
+            ("[engine]\ntransports = []", "at least one transport"),
+            (
+                "[engine]\ntransports = [\"webtransport\"]",
+                "expected `polling` or `websocket`",
+            ),
+            (
+                "[socketio]\nparser = \"xml\"",
+                "expected `json` or `msgpack`",
+            ),
+            ("[cors]\norigins = 5", "an origin or a list of origins"),
+            ("[server]\nport = 65536", "65536"),
+            ("[server]\nport = 1\nport = 2", "duplicate key"),
+            ("[server", "line 1"),
+        ] {
+            let message = wrong(text);
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn origins_are_written_in_five_ways() {
+        let origins = |value: &str| {
+            Config::from_toml(&format!("[cors]\norigins = {value}"))
+                .unwrap()
+                .cors
+                .origins
+        };
+        assert_eq!(origins("false"), Origins::Off);
+        assert_eq!(origins("\"*\""), Origins::Any);
+        assert_eq!(origins("\"reflect\""), Origins::Reflect);
+        assert_eq!(origins("true"), Origins::Reflect);
+        assert_eq!(
+            origins("\"https://a.example\""),
+            Origins::One("https://a.example".to_owned())
+        );
+        assert_eq!(
+            origins("[\"null\"]"),
+            Origins::List(vec!["null".to_owned()])
+        );
+        assert_eq!(
+            origins("\"http://localhost:*\""),
+            Origins::List(vec!["http://localhost:*".to_owned()])
+        );
+    }
+
+    #[test]
+    fn host_and_port_of_the_environment_win() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            let find = |name: &str| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            };
+            Config::from_toml("[server]\nhost = \"::1\"\nport = 80")
+                .unwrap()
+                .with_environment(find)
+        };
+        let server = with(&[]).unwrap().server;
+        assert_eq!((server.host.as_str(), server.port), ("::1", 80));
+        let server = with(&[("HOST", "0.0.0.0"), ("PORT", "8080")])
+            .unwrap()
+            .server;
+        assert_eq!((server.host.as_str(), server.port), ("0.0.0.0", 8080));
+        let server = with(&[("HOST", ""), ("PORT", "")]).unwrap().server;
+        assert_eq!((server.host.as_str(), server.port), ("::1", 80));
+        let err = with(&[("PORT", "tcp://10.0.0.1:80")])
+            .expect_err("not a port")
+            .to_string();
+        assert_eq!(
+            err,
+            "environment variable PORT is `tcp://10.0.0.1:80`; a port is a number from 0 to 65535"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_or_missing_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let err = Config::from_file(&path).expect_err("no file").to_string();
+        assert_eq!(err, format!("cannot read {}", path.display()));
+        fs::write(&path, "[server]\nworkers = 5000").unwrap();
+        let err = Config::from_file(&path).expect_err("too many").to_string();
+        assert_eq!(
+            err,
+            format!(
+                "{}: server.workers is 5000; the range is 0 to 1024",
+                path.display()
+            )
+        );
+        fs::write(&path, "[server]\nworkers = 3").unwrap();
+        assert_eq!(Config::from_file(&path).unwrap().server.workers, 3);
     }
 }

@@ -1,10 +1,460 @@
 //! Which values make sense: the one place that judges them.
 
-use super::{Config, ConfigError};
+use std::{ops::RangeInclusive, time::Duration};
+
+use super::{
+    Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins, RecoveryConfig,
+    ServerConfig, SocketIoConfig,
+    syntax::{is_origin, is_token},
+};
+
+type Checked = Result<(), ConfigError>;
+
+/// No timer is longer: in milliseconds it has to fit the 32 bits of a browser's `setTimeout`, with room to add two.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Config {
-    /// Checks every value and brings it into its final form.
-    pub fn validated(self) -> Result<Self, ConfigError> {
+    /// Checks every value and brings it into its final form: the path without slashes at its end, origins in lower
+    /// case, a limit of 0 as `usize::MAX`.
+    ///
+    /// What comes from a file has been through this already; settings made in code go through it when the server
+    /// starts. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] for the first value that is outside its range.
+    pub fn validated(mut self) -> Result<Self, ConfigError> {
+        server(&mut self.server)?;
+        engine(&self.engine)?;
+        socketio(&self.socketio)?;
+        recovery(&mut self.recovery)?;
+        cors(&mut self.cors)?;
+        limits(&mut self.limits)?;
         Ok(self)
+    }
+}
+
+fn server(server: &mut ServerConfig) -> Checked {
+    ensure(
+        !server.host.is_empty(),
+        "server.host",
+        "is empty; it is an address such as \"127.0.0.1\" or \"0.0.0.0\"",
+    )?;
+    within("server.workers", server.workers, 0..=1024)?;
+    within("server.backlog", server.backlog, 1..=65_535)?;
+    lasts(
+        "server.shutdown_timeout",
+        server.shutdown_timeout,
+        Duration::ZERO,
+    )?;
+    server
+        .path
+        .truncate(server.path.trim_end_matches('/').len());
+    let is_path_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()+,;=:@".contains(&byte);
+    ensure(
+        server.path.starts_with('/')
+            && server.path.bytes().all(is_path_byte)
+            && !server.path.contains("//"),
+        "server.path",
+        format!(
+            "is `{}`; it begins with a slash, names at least one folder and needs no escapes",
+            server.path
+        ),
+    )
+}
+
+fn engine(engine: &EngineConfig) -> Checked {
+    lasts("engine.ping_interval", engine.ping_interval, SHORTEST)?;
+    lasts("engine.ping_timeout", engine.ping_timeout, SHORTEST)?;
+    lasts("engine.upgrade_timeout", engine.upgrade_timeout, SHORTEST)?;
+    within(
+        "engine.max_http_buffer_size",
+        engine.max_http_buffer_size,
+        1..=1 << 30,
+    )?;
+    ensure(
+        engine.transports.polling || engine.transports.websocket,
+        "engine.transports",
+        "is empty; it has \"polling\", \"websocket\" or both",
+    )?;
+    within(
+        "engine.per_message_deflate.level",
+        engine.per_message_deflate.level,
+        0..=9,
+    )?;
+    within(
+        "engine.http_compression.level",
+        engine.http_compression.level,
+        0..=9,
+    )?;
+    let is_url_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    ensure(
+        engine.sid_prefix.len() <= 32 && engine.sid_prefix.bytes().all(is_url_safe),
+        "engine.sid_prefix",
+        format!(
+            "is `{}`; it has at most 32 characters of A-Z, a-z, 0-9, `-` and `_`",
+            engine.sid_prefix
+        ),
+    )?;
+    engine.cookie.as_ref().map_or(Ok(()), cookie)
+}
+
+/// **Source**: RFC 6265, section 4.1.1.
+fn cookie(cookie: &CookieConfig) -> Checked {
+    ensure(
+        is_token(&cookie.name),
+        "engine.cookie.name",
+        format!(
+            "is `{}`; it is a word without spaces and separators",
+            cookie.name
+        ),
+    )?;
+    let is_attribute = |text: &str| {
+        text.bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && byte != b';')
+    };
+    ensure(
+        is_attribute(&cookie.path),
+        "engine.cookie.path",
+        format!("is `{}`; it is plain text without `;`", cookie.path),
+    )?;
+    let domain = cookie.domain.as_deref().unwrap_or("localhost");
+    let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    ensure(
+        !domain.is_empty() && domain.bytes().all(is_host_byte),
+        "engine.cookie.domain",
+        format!("is `{domain}`; it is the name of a host"),
+    )
+}
+
+fn socketio(socketio: &SocketIoConfig) -> Checked {
+    lasts(
+        "socketio.connect_timeout",
+        socketio.connect_timeout,
+        SHORTEST,
+    )?;
+    lasts(
+        "socketio.default_ack_timeout",
+        socketio.default_ack_timeout,
+        SHORTEST,
+    )
+}
+
+fn recovery(recovery: &mut RecoveryConfig) -> Checked {
+    for limit in [&mut recovery.max_packets, &mut recovery.max_sessions] {
+        zero_is_unlimited(limit);
+    }
+    lasts(
+        "recovery.max_disconnection_duration",
+        recovery.max_disconnection_duration,
+        SHORTEST,
+    )
+}
+
+fn cors(cors: &mut CorsConfig) -> Checked {
+    match &mut cors.origins {
+        Origins::Off | Origins::Any | Origins::Reflect => {}
+        Origins::One(origin) => {
+            origin.make_ascii_lowercase();
+            ensure(
+                is_origin(origin) && !origin.contains('*'),
+                "cors.origins",
+                format!(
+                    "has `{origin}`; an origin is `https://host` or `https://host:port`, without a path"
+                ),
+            )?;
+        }
+        Origins::List(list) => {
+            for origin in list {
+                origin.make_ascii_lowercase();
+                ensure(
+                    is_origin(origin),
+                    "cors.origins",
+                    format!(
+                        "has `{origin}`; an origin is `https://host` or `https://host:port`, without a path, and `*` \
+                         stands for its first label or for its port"
+                    ),
+                )?;
+            }
+        }
+    }
+    for method in &cors.methods {
+        ensure(
+            is_token(method),
+            "cors.methods",
+            format!("has `{method}`, which is not a method"),
+        )?;
+    }
+    for name in &cors.allowed_headers {
+        ensure(
+            is_token(name),
+            "cors.allowed_headers",
+            format!("has `{name}`, which is not a header"),
+        )?;
+    }
+    for name in &cors.exposed_headers {
+        ensure(
+            is_token(name),
+            "cors.exposed_headers",
+            format!("has `{name}`, which is not a header"),
+        )?;
+    }
+    within(
+        "cors.options_success_status",
+        cors.options_success_status,
+        200..=299,
+    )
+}
+
+fn limits(limits: &mut Limits) -> Checked {
+    lasts(
+        "limits.time_to_complete_packet",
+        limits.time_to_complete_packet,
+        SHORTEST,
+    )?;
+    for limit in [
+        &mut limits.attachments_per_packet,
+        &mut limits.message_fragments,
+        &mut limits.packets_per_payload,
+        &mut limits.namespaces_per_session,
+        &mut limits.rooms_per_socket,
+        &mut limits.room_name_bytes,
+        &mut limits.event_name_bytes,
+        &mut limits.namespace_name_bytes,
+        &mut limits.outbox_bytes,
+        &mut limits.handler_queue,
+        &mut limits.pending_acks_per_socket,
+        &mut limits.connections,
+        &mut limits.connections_per_ip,
+        &mut limits.half_open,
+        &mut limits.headers_bytes,
+    ] {
+        zero_is_unlimited(limit);
+    }
+    Ok(())
+}
+
+fn zero_is_unlimited(limit: &mut usize) {
+    if *limit == 0 {
+        *limit = usize::MAX;
+    }
+}
+
+fn ensure(is_right: bool, key: &'static str, problem: impl Into<String>) -> Checked {
+    if is_right {
+        Ok(())
+    } else {
+        Err(ConfigError::Value {
+            key,
+            problem: problem.into(),
+        })
+    }
+}
+
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Checked {
+    let problem = format!(
+        "is {value}; the range is {} to {}",
+        range.start(),
+        range.end()
+    );
+    ensure(range.contains(&value), key, problem)
+}
+
+fn lasts(key: &'static str, value: Duration, shortest: Duration) -> Checked {
+    let problem = format!("is {value:?}; the range is {shortest:?} to 24 hours");
+    ensure((shortest..=LONGEST).contains(&value), key, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config
+            .validated()
+            .expect_err("a value is wrong")
+            .to_string()
+    }
+
+    #[test]
+    fn values_outside_their_range_are_refused_by_name() {
+        let none = Duration::ZERO;
+        let ages = Duration::from_secs(86_401);
+        let cookie = |change: fn(&mut CookieConfig)| {
+            move |config: &mut Config| change(config.engine.cookie.insert(CookieConfig::default()))
+        };
+        for (key, message) in [
+            ("server.host", problem(|config| config.server.host.clear())),
+            (
+                "server.workers",
+                problem(|config| config.server.workers = 1025),
+            ),
+            (
+                "server.backlog",
+                problem(|config| config.server.backlog = 0),
+            ),
+            (
+                "server.shutdown_timeout",
+                problem(|config| config.server.shutdown_timeout = ages),
+            ),
+            (
+                "engine.ping_interval",
+                problem(|config| config.engine.ping_interval = none),
+            ),
+            (
+                "engine.ping_timeout",
+                problem(|config| config.engine.ping_timeout = ages),
+            ),
+            (
+                "engine.upgrade_timeout",
+                problem(|config| config.engine.upgrade_timeout = none),
+            ),
+            (
+                "engine.max_http_buffer_size",
+                problem(|config| config.engine.max_http_buffer_size = 0),
+            ),
+            (
+                "engine.transports",
+                problem(|config| {
+                    config.engine.transports.polling = false;
+                    config.engine.transports.websocket = false;
+                }),
+            ),
+            (
+                "engine.per_message_deflate.level",
+                problem(|config| config.engine.per_message_deflate.level = 10),
+            ),
+            (
+                "engine.http_compression.level",
+                problem(|config| config.engine.http_compression.level = 10),
+            ),
+            (
+                "engine.sid_prefix",
+                problem(|config| config.engine.sid_prefix = "a/b".to_owned()),
+            ),
+            (
+                "engine.sid_prefix",
+                problem(|config| config.engine.sid_prefix = "a".repeat(33)),
+            ),
+            (
+                "engine.cookie.name",
+                problem(cookie(|cookie| cookie.name = "a b".to_owned())),
+            ),
+            (
+                "engine.cookie.name",
+                problem(cookie(|cookie| cookie.name.clear())),
+            ),
+            (
+                "engine.cookie.path",
+                problem(cookie(|cookie| cookie.path = "/;x".to_owned())),
+            ),
+            (
+                "engine.cookie.domain",
+                problem(cookie(|cookie| cookie.domain = Some(String::new()))),
+            ),
+            (
+                "socketio.connect_timeout",
+                problem(|config| config.socketio.connect_timeout = none),
+            ),
+            (
+                "socketio.default_ack_timeout",
+                problem(|config| config.socketio.default_ack_timeout = ages),
+            ),
+            (
+                "recovery.max_disconnection_duration",
+                problem(|config| {
+                    config.recovery.max_disconnection_duration = none;
+                }),
+            ),
+            (
+                "cors.methods",
+                problem(|config| config.cors.methods.push("GET,PUT".to_owned())),
+            ),
+            (
+                "cors.allowed_headers",
+                problem(|config| config.cors.allowed_headers.push(String::new())),
+            ),
+            (
+                "cors.exposed_headers",
+                problem(|config| config.cors.exposed_headers.push("a\r\nb".to_owned())),
+            ),
+            (
+                "cors.options_success_status",
+                problem(|config| config.cors.options_success_status = 404),
+            ),
+            (
+                "limits.time_to_complete_packet",
+                problem(|config| config.limits.time_to_complete_packet = none),
+            ),
+        ] {
+            assert!(message.starts_with(&format!("{key} ")), "{key}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_path_needs_a_name_and_loses_its_slash() {
+        let path = |text: &str| {
+            let mut config = Config::default();
+            config.server.path = text.to_owned();
+            config.validated().map(|config| config.server.path).ok()
+        };
+        assert_eq!(path("/socket.io").as_deref(), Some("/socket.io"));
+        assert_eq!(path("/a/b//").as_deref(), Some("/a/b"));
+        for wrong in [
+            "",
+            "/",
+            "//",
+            "socket.io",
+            "/{id}",
+            "/a b",
+            "/a?b",
+            "/a#b",
+            "/a//b",
+            "/ä",
+            "/a%2f",
+        ] {
+            assert_eq!(path(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_would_never_match_is_refused() {
+        assert!(
+            problem(|config| config.cors.origins = Origins::One("https://a.example/".to_owned()))
+                .contains("a.example/")
+        );
+        assert!(
+            problem(|config| config.cors.origins = Origins::One("https://*.a".to_owned()))
+                .contains("*.a")
+        );
+    }
+
+    #[test]
+    fn origins_are_compared_in_lower_case() {
+        let mut config = Config::default();
+        config.cors.origins = Origins::List(vec!["HTTPS://Example.com".to_owned()]);
+        let config = config.validated().unwrap();
+        assert_eq!(
+            config.cors.origins,
+            Origins::List(vec!["https://example.com".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_no_limit() {
+        let mut config = Config::default();
+        config.limits.outbox_bytes = 0;
+        config.recovery.max_sessions = 0;
+        let config = config.validated().unwrap();
+        assert_eq!(config.limits.outbox_bytes, usize::MAX);
+        assert_eq!(config.recovery.max_sessions, usize::MAX);
     }
 }

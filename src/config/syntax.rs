@@ -1,0 +1,80 @@
+//! What words, cookies and origins look like.
+
+/// **Source**: `token` in RFC 9110, section 5.6.2.
+pub(super) fn is_token(text: &str) -> bool {
+    let is_token_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// An origin in lower case, as browsers send it (RFC 6454, section 6.1), or a pattern for some.
+pub(super) fn is_origin(text: &str) -> bool {
+    if matches!(text, "null" | "*") {
+        return true;
+    }
+    let Some((scheme, authority)) = text.split_once("://") else {
+        return false;
+    };
+    // The last colon is the one before the port, unless it stands inside an IPv6 address.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let host = host.strip_prefix("*.").unwrap_or(host);
+    let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+    !scheme.is_empty()
+        && scheme.bytes().all(is_scheme_byte)
+        && !host.is_empty()
+        && host.bytes().all(is_host_byte)
+        && port.is_none_or(|port| port == "*" || port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_have_no_path_and_wildcards_only_where_they_are_safe() {
+        for right in [
+            "https://example.com",
+            "http://localhost:3000",
+            "http://[::1]:3000",
+            "http://[::1]",
+            "https://*.example.com",
+            "https://*.example.com:*",
+            "http://localhost:*",
+            "chrome-extension://abcdef",
+            "null",
+            "*",
+        ] {
+            assert!(is_origin(right), "{right}");
+        }
+        for wrong in [
+            "",
+            "example.com",
+            "https://",
+            "https://example.com/",
+            "https://example.com/a",
+            "https://*",
+            "https://*example.com",
+            "https://a.*.com",
+            "https://example.*",
+            "https://example.com:99999",
+            "https://a b",
+            "://a",
+        ] {
+            assert!(!is_origin(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tokens_have_no_spaces_and_separators() {
+        for right in ["io", "X-Requested-With", "a_b.c~d", "!#$%&'*+-.^_`|~"] {
+            assert!(is_token(right), "{right}");
+        }
+        for wrong in ["", "a b", "a;b", "a=b", "a,b", "\"a\"", "ä", "a\r\nb"] {
+            assert!(!is_token(wrong), "{wrong}");
+        }
+    }
+}
