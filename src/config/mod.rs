@@ -27,6 +27,8 @@ pub use self::{
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
 };
 
+pub(crate) use self::syntax::origin_parts;
+
 use self::read::RawConfig;
 
 /// Everything that can be set, in the sections of `config.toml`.

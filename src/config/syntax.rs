@@ -12,13 +12,8 @@ pub(super) fn is_origin(text: &str) -> bool {
     if matches!(text, "null" | "*") {
         return true;
     }
-    let Some((scheme, authority)) = text.split_once("://") else {
+    let Some((scheme, host, port)) = origin_parts(text) else {
         return false;
-    };
-    // The last colon is the one before the port, unless it stands inside an IPv6 address.
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
     };
     let host = host.strip_prefix("*.").unwrap_or(host);
     let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -28,6 +23,16 @@ pub(super) fn is_origin(text: &str) -> bool {
         && !host.is_empty()
         && host.bytes().all(is_host_byte)
         && port.is_none_or(|port| port == "*" || port.parse::<u16>().is_ok())
+}
+
+/// Scheme, host and port of an origin.
+pub(crate) fn origin_parts(text: &str) -> Option<(&str, &str, Option<&str>)> {
+    let (scheme, authority) = text.split_once("://")?;
+    // The last colon is the one before the port, unless it stands inside an IPv6 address.
+    Some(match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (scheme, host, Some(port)),
+        _ => (scheme, authority, None),
+    })
 }
 
 #[cfg(test)]
