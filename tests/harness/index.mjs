@@ -23,6 +23,11 @@ export function onEveryTarget(title, { concurrency = 1, ...options }, define) {
   }
 }
 
+/** A group inside; its scenarios run one after the other. */
+export function group(title, define) {
+  describe(title, { concurrency: 1 }, define);
+}
+
 /** One scenario; when it fails, the end of the server's log comes with the error. */
 export function scenario(server, title, run) {
   it(title, { timeout: SCENARIO_MS }, async (t) => {

@@ -18,7 +18,7 @@ export function ctl(io, { name }) {
     socket.emit("auth", socket.handshake.auth);
     conformance(socket);
     for (const [op, run] of Object.entries(operations)) {
-      socket.on(`ctl:${op}`, (...args) => answer(() => run(socket, paramsOf(args), context), args.at(-1)));
+      socket.on(`ctl:${op}`, (...args) => answer(() => run(socket, paramsOf(args), context), ackOf(args)));
     }
   };
 
@@ -56,6 +56,10 @@ function paramsOf(args) {
   return typeof args[0] === "function" ? {} : args[0];
 }
 
+function ackOf(args) {
+  return typeof args.at(-1) === "function" ? args.at(-1) : () => {};
+}
+
 /** Acknowledges at once where the operation is done at once, so that acks keep their place among the emits. */
 function answer(run, ack) {
   const refuse = (err) => ack({ ok: false, error: err.message });
@@ -70,7 +74,9 @@ function answer(run, ack) {
 
 function conformance(socket) {
   socket.on("message", (...args) => socket.emit("message-back", ...args));
-  socket.on("message-with-ack", (...args) => args.pop()(...args));
+  socket.on("message-with-ack", (...args) => {
+    if (typeof args.at(-1) === "function") args.pop()(...args);
+  });
   socket.on("emit-with-ack", (...args) => {
     socket.emit("emit-with-ack", ...args, (...answers) => socket.emit("emit-with-ack", ...answers));
   });

@@ -1,14 +1,13 @@
 // Rooms, broadcasts and what a server asks of many sockets, with listeners of every client.
 
 import assert from "node:assert/strict";
-import { describe } from "node:test";
-import { onEveryTarget, scenario, unique } from "../../harness/index.mjs";
+import { group, onEveryTarget, scenario, unique } from "../../harness/index.mjs";
 import { alsoIn, connect, endOf, MATRIX } from "./clients.mjs";
 import { binaryArguments, JSON_VALUES } from "./values.mjs";
 
 onEveryTarget("rooms and broadcasts", { env: { ALLOW_EIO3: "1" }, concurrency: 4 }, (server) => {
   for (const { client, mode, title } of MATRIX) {
-    describe(title, () => {
+    group(title, () => {
       const test = (name, run) => scenario(server, name, run);
       // Everybody in a namespace is addressed here, so each group has one of its own.
       const nsp = unique("/dyn").replaceAll("-", "_").replace("dyn_", "dyn-");

@@ -1,8 +1,7 @@
 // What every client can do over every transport.
 
 import assert from "node:assert/strict";
-import { describe } from "node:test";
-import { Inbox, onEveryTarget, scenario, unique } from "../../harness/index.mjs";
+import { group, Inbox, onEveryTarget, scenario, unique } from "../../harness/index.mjs";
 import { alsoIn, attempt, connect, endOf, journalled, MATRIX } from "./clients.mjs";
 import { binaryArguments, bytes, JSON_VALUES } from "./values.mjs";
 
@@ -10,7 +9,7 @@ const TOKEN = { token: "secret" };
 
 onEveryTarget("every client over every transport", { env: { ALLOW_EIO3: "1" }, concurrency: 4 }, (server) => {
   for (const { client, mode, title } of MATRIX) {
-    describe(title, () => {
+    group(title, () => {
       const test = (name, run) => scenario(server, name, run);
       const open = (t, options) => connect(t, server, client, mode, options);
       // Clients 1 and 2 have no auth payload: they say the same in the query of the namespace.
