@@ -19,6 +19,12 @@ export async function request(server, target, options = {}) {
   return { status: answer.status, headers: answer.headers, bytes, text: bytes.toString() };
 }
 
+/** The payload inside of a JSONP call; any other text as it is. */
+export function unwrapped(text) {
+  const call = text.match(/^___eio\[\d+\]\((.*)\);$/s);
+  return call ? JSON.parse(call[1]) : text;
+}
+
 /** A polling session, driven request by request. */
 export class Session {
   constructor(server, path, eio, query) {
@@ -29,7 +35,7 @@ export class Session {
     const session = new Session(server, path, eio, query);
     session.opening = await request(server, session.base);
     assert.equal(session.opening.status, 200, session.opening.text);
-    const json = session.opening.text.match(/\{[^}]*\}/)[0];
+    const [json] = unwrapped(session.opening.text).match(/\{.*\}/);
     session.handshake = JSON.parse(json);
     session.sid = session.handshake.sid;
     session.target = `${session.base}&sid=${encodeURIComponent(session.sid)}`;
