@@ -64,8 +64,8 @@ export class Server {
     return this.#exit;
   }
 
-  async start() {
-    this.port = await freePort();
+  async start(port) {
+    this.port = port ?? (await freePort());
     logFolder ??= mkdtempSync(join(tmpdir(), "greenroom-tests-"));
     this.#logFile = join(logFolder, `${this.target}-${this.port}.log`);
     const log = openSync(this.#logFile, "a");
