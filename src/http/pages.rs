@@ -44,7 +44,7 @@ const TYPES: [&str; 15] = [
 /// Serves the pages of `folder` under `/`, `index.html` first.
 ///
 /// It takes every path that no service before it took, so it is registered last.
-pub(crate) fn pages(folder: &Path) -> impl HttpServiceFactory + use<> {
+pub fn pages(folder: &Path) -> impl HttpServiceFactory + use<> {
     let hardening = DefaultHeaders::new()
         .add((CONTENT_SECURITY_POLICY, POLICY))
         .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))

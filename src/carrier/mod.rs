@@ -1,0 +1,27 @@
+//! # Carriers
+//!
+//! The two ways a WebSocket reaches a session, one seam: frames in, outbox out.
+//!
+//! | carrier | who has the TCP stream | used by |
+//! |---|---|---|
+//! | [`direct`] | we: read into one scratch buffer per worker, written by the hub's own loop | [`crate::Server::run`] |
+//! | [`mounted`] | actix-web: we get the request's payload and are its response body | [`crate::Server::routes`] in anybody's `App` |
+//!
+//! Both decode with [`crate::protocol::websocket`]; neither knows what a packet is.
+
+pub(crate) mod direct;
+pub(crate) mod mounted;
+
+pub(crate) use direct::Direct;
+pub(crate) use mounted::Outlet;
+
+/// What a write left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Nothing is queued any more.
+    All,
+    /// The peer takes no more for now.
+    Some,
+    /// The connection is broken.
+    Failed,
+}

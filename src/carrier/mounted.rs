@@ -1,0 +1,121 @@
+//! The mounted carrier: a WebSocket inside anybody's actix-web `App`.
+//!
+//! `actix_web_actors` answers the handshake; its codec is not used, because it hides the reserved bits
+//! (so no permessage-deflate) and leaves fragments unjoined. The response body is nothing but the
+//! outbox: no actor runs inside it, so a client that stops reading freezes nothing of ours.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use actix_web::{HttpRequest, HttpResponseBuilder};
+use actix_web_actors::ws;
+use bytes::Bytes;
+use futures_util::Stream;
+use parking_lot::Mutex;
+
+/// Frames on their way from a hub to a response body that may be polled on another worker.
+#[derive(Debug, Default)]
+pub(crate) struct Outlet {
+    state: Mutex<State>,
+    /// Kept beside the lock so that the hub can ask for the backlog without it.
+    queued_bytes: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: VecDeque<Bytes>,
+    waker: Option<Waker>,
+    closed: bool,
+}
+
+impl Outlet {
+    pub(crate) fn push(&self, frame: Bytes) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            self.queued_bytes.fetch_add(frame.len(), Ordering::Relaxed);
+            state.frames.push_back(frame);
+        }
+    }
+
+    /// Lets the body know that frames are there.
+    pub(crate) fn wake(&self) {
+        let waker = self.state.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The body ends after what is queued.
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.wake();
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queued_bytes() == 0
+    }
+}
+
+/// The response body: everything that is queued, in one chunk per poll.
+#[derive(Debug)]
+pub(crate) struct Body(pub(crate) Arc<Outlet>);
+
+impl Stream for Body {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.0.state.lock();
+        let chunk = match state.frames.len() {
+            0 if state.closed => return Poll::Ready(None),
+            0 => {
+                if state
+                    .waker
+                    .as_ref()
+                    .is_none_or(|waker| !waker.will_wake(cx.waker()))
+                {
+                    state.waker = Some(cx.waker().clone());
+                }
+                return Poll::Pending;
+            }
+            1 => state.frames.pop_front().unwrap_or_default(),
+            _ => {
+                let mut joined = Vec::with_capacity(self.0.queued_bytes());
+                state
+                    .frames
+                    .drain(..)
+                    .for_each(|frame| joined.extend_from_slice(&frame));
+                joined.into()
+            }
+        };
+        self.0
+            .queued_bytes
+            .fetch_sub(chunk.len(), Ordering::Relaxed);
+        Poll::Ready(Some(Ok(chunk)))
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.closed = true;
+        state.frames.clear();
+        self.0.queued_bytes.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The answer to an upgrade request (101 with `Sec-WebSocket-Accept`), to which the caller adds headers
+/// and [`Body`].
+///
+/// # Errors
+/// The request is no WebSocket handshake of version 13.
+pub(crate) fn handshake(request: &HttpRequest) -> Result<HttpResponseBuilder, ws::HandshakeError> {
+    ws::handshake(request)
+}

@@ -1,0 +1,302 @@
+//! The engine endpoint: handshakes and polling, and WebSockets inside an actix-web `App`.
+
+use std::sync::Arc;
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
+
+use super::compression::Encoding;
+use super::{Endpoint, RequestHead, request, upgrade};
+use crate::hub::{self, PollReply};
+use crate::metrics::Counter;
+use crate::protocol::engineio::{
+    Admission, EncodedPayload, HandshakeError, JsonpIndex, Query, Request, Sid, Transport,
+    body_is_binary, decode_jsonp_body, encode_jsonp, verify,
+};
+use crate::session::{Command, Opening, PollAnswer, PostAnswer, Session};
+
+/// Everything under the path of the engine.
+pub(super) async fn serve(
+    request: HttpRequest,
+    payload: web::Payload,
+    endpoint: web::Data<Endpoint>,
+) -> HttpResponse {
+    if *request.method() == Method::OPTIONS
+        && let Some(cors) = &endpoint.cors
+    {
+        return cors.preflight(request.headers());
+    }
+    if upgrade::is_upgrade(request.headers()) {
+        return upgrade::mounted(&request, payload, &endpoint).await;
+    }
+    match answer(&request, payload, &endpoint).await {
+        Ok(response) => response,
+        Err(err) => refusal(&request, &endpoint, &err),
+    }
+}
+
+fn head(request: &HttpRequest) -> (&header::HeaderMap, &str) {
+    (
+        request.headers(),
+        request
+            .uri()
+            .path_and_query()
+            .map_or("/", |url| url.as_str()),
+    )
+}
+
+fn refusal(request: &HttpRequest, endpoint: &Endpoint, err: &HandshakeError) -> HttpResponse {
+    endpoint.shared.metrics.count(Counter::HandshakeRefused);
+    log::debug!(
+        "a request is refused code={} why={}",
+        err.code(),
+        err.cause()
+    );
+    let status = StatusCode::from_u16(err.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = HttpResponse::build(status)
+        .content_type("application/json")
+        .body(err.body());
+    let (headers, url) = head(request);
+    if let Some(cors) = &endpoint.cors {
+        cors.decorate(headers, response.headers_mut());
+    }
+    let _ = url;
+    response
+}
+
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    endpoint: &Endpoint,
+) -> Result<HttpResponse, HandshakeError> {
+    let shared = &endpoint.shared;
+    let query = Query::parse(request.query_string());
+    let sid: Option<Sid> = match query.sid() {
+        None => None,
+        Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
+    };
+    let admission = verify(&Request {
+        query: &query,
+        method: request.method().as_str(),
+        is_upgrade: false,
+        origin: request
+            .headers()
+            .get(header::ORIGIN)
+            .map(header::HeaderValue::as_bytes),
+        enabled: shared.transports(),
+        // Whether it is there, and on which transport, its own worker will say.
+        session: sid.map(|_| Transport::Polling),
+    })?;
+    match (admission, sid) {
+        (Admission::Handshake(_), _) | (Admission::Session(_), None) => {
+            open(request, &query, endpoint).await
+        }
+        (Admission::Session(_), Some(sid)) if *request.method() == Method::GET => {
+            poll(request, &query, endpoint, sid).await
+        }
+        (Admission::Session(_), Some(sid)) if *request.method() == Method::POST => {
+            post(request, payload, &query, endpoint, sid).await
+        }
+        (Admission::Session(_), Some(_)) => Ok(HttpResponse::InternalServerError().finish()),
+    }
+}
+
+/// Opens a session on this worker.
+async fn open(
+    request: &HttpRequest,
+    query: &Query<'_>,
+    endpoint: &Endpoint,
+) -> Result<HttpResponse, HandshakeError> {
+    let shared = &endpoint.shared;
+    let (headers, url) = head(request);
+    let head = RequestHead { headers, url };
+    let secure = request.app_config().secure();
+    let handshake = request::handshake(shared, &head, query, request.peer_addr(), secure);
+    if let Some(allow) = &shared.hooks.allow_request {
+        allow(Arc::clone(&handshake))
+            .await
+            .map_err(|refusal| HandshakeError::Forbidden(Some(refusal.message)))?;
+    }
+    let version = query.version(shared.config.engine.allow_eio3)?;
+    if !shared.admit_connection(&handshake) {
+        return Ok(HttpResponse::ServiceUnavailable().body("too many connections"));
+    }
+    let hub = hub::here(shared);
+    let sid = Sid::generate(&shared.sid_prefix, hub.borrow().index);
+    let seat = Session::open(
+        &hub,
+        Opening {
+            handshake,
+            version,
+            sid,
+            is_base64: !query.is_binary_supported(),
+            wire: None,
+        },
+    );
+    let reply = hub
+        .borrow_mut()
+        .seats
+        .get_mut(seat)
+        .map(hub::Seat::take_payload);
+    let Some(reply) = reply else {
+        return Err(HandshakeError::UnknownSid);
+    };
+    Ok(respond(request, endpoint, query, reply, Some(sid.as_str())))
+}
+
+/// The response to a poll.
+fn respond(
+    request: &HttpRequest,
+    endpoint: &Endpoint,
+    query: &Query<'_>,
+    reply: PollReply,
+    sid: Option<&str>,
+) -> HttpResponse {
+    let compression = &endpoint.shared.config.engine.http_compression;
+    let content_type = reply.payload.content_type();
+    let body = match (reply.payload, query.jsonp()) {
+        (EncodedPayload::Text(text), Some(index)) => Bytes::from(encode_jsonp(index, &text)),
+        (payload, _) => payload.into_bytes(),
+    };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, content_type));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    let encoding = (compression.enabled && reply.compress && body.len() >= compression.threshold)
+        .then(|| Encoding::accepted(request.headers()))
+        .flatten();
+    let mut response = match encoding {
+        Some(encoding) => {
+            response.insert_header((header::CONTENT_ENCODING, encoding.name()));
+            response.body(encoding.compress(&body, compression.level))
+        }
+        None => response.body(body),
+    };
+    let (headers, url) = head(request);
+    endpoint.decorate(response.headers_mut(), &RequestHead { headers, url }, sid);
+    response
+}
+
+/// Tells a session, unless disarmed, that a request of its client ended before its time.
+struct Aborted<'a> {
+    endpoint: &'a Endpoint,
+    sid: Sid,
+    command: Option<Command>,
+}
+
+impl Aborted<'_> {
+    fn disarm(mut self) {
+        self.command = None;
+    }
+}
+
+impl Drop for Aborted<'_> {
+    fn drop(&mut self) {
+        if let Some(command) = self.command.take() {
+            self.endpoint.to_session(&self.sid, command);
+        }
+    }
+}
+
+async fn poll(
+    request: &HttpRequest,
+    query: &Query<'_>,
+    endpoint: &Endpoint,
+    sid: Sid,
+) -> Result<HttpResponse, HandshakeError> {
+    // Made before the receiver, so dropped after it: the session then sees that nobody waits.
+    let aborted = Aborted {
+        endpoint,
+        sid,
+        command: Some(Command::PollAborted),
+    };
+    let (answer, answered) = oneshot::channel();
+    endpoint.to_session(&sid, Command::Poll(answer));
+    let answer = answered.await;
+    aborted.disarm();
+    match answer {
+        Ok(PollAnswer::Payload(reply)) => Ok(respond(request, endpoint, query, reply, None)),
+        Ok(PollAnswer::Refused(err)) => Err(err),
+        Ok(PollAnswer::Overlap) => Ok(HttpResponse::BadRequest().finish()),
+        Err(_) => Err(HandshakeError::UnknownSid),
+    }
+}
+
+async fn post(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    query: &Query<'_>,
+    endpoint: &Endpoint,
+    sid: Sid,
+) -> Result<HttpResponse, HandshakeError> {
+    let (answer, answered) = oneshot::channel();
+    endpoint.to_session(&sid, Command::PostBegins(answer));
+    match answered.await {
+        Ok(PostAnswer::Done) => {}
+        Ok(PostAnswer::Refused(err)) => return Err(err),
+        Ok(PostAnswer::Overlap) => return Ok(HttpResponse::BadRequest().finish()),
+        Err(_) => return Err(HandshakeError::UnknownSid),
+    }
+    let mut aborted = Aborted {
+        endpoint,
+        sid,
+        command: Some(Command::PostAborted {
+            is_too_large: false,
+        }),
+    };
+    let limit = endpoint.shared.config.engine.max_http_buffer_size;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let Ok(chunk) = chunk else {
+            return Ok(HttpResponse::BadRequest().finish());
+        };
+        if body.len() + chunk.len() > limit {
+            aborted.command = Some(Command::PostAborted { is_too_large: true });
+            return Ok(HttpResponse::PayloadTooLarge().force_close().finish());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    aborted.disarm();
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let is_binary = body_is_binary(content_type);
+    let body = match jsonp_body(query.jsonp(), is_binary, body.freeze()) {
+        Some(body) => body,
+        // A form without the field: nothing was sent.
+        None => Bytes::new(),
+    };
+    let (answer, answered) = oneshot::channel();
+    endpoint.to_session(
+        &sid,
+        Command::Post {
+            body,
+            is_binary,
+            answer,
+        },
+    );
+    match answered.await {
+        Ok(PostAnswer::Done) => {}
+        Ok(PostAnswer::Refused(err)) => return Err(err),
+        Ok(PostAnswer::Overlap) | Err(_) => return Ok(HttpResponse::BadRequest().finish()),
+    }
+    let mut response = HttpResponse::Ok();
+    // Not text/plain, which some browsers offer to download.
+    response
+        .insert_header((header::CONTENT_TYPE, "text/html"))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    let mut response = response.body("ok");
+    let (headers, url) = head(request);
+    endpoint.decorate(response.headers_mut(), &RequestHead { headers, url }, None);
+    Ok(response)
+}
+
+fn jsonp_body(jsonp: Option<JsonpIndex>, is_binary: bool, body: Bytes) -> Option<Bytes> {
+    if jsonp.is_none() || is_binary {
+        return Some(body);
+    }
+    decode_jsonp_body(&String::from_utf8_lossy(&body)).map(Bytes::from)
+}

@@ -1,0 +1,172 @@
+//! The listener of our own: HTTP by actix-http, WebSockets taken over after the handshake.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use actix_codec::Framed;
+use actix_http::{HttpService, Request, h1};
+use actix_rt::net::TcpStream;
+use actix_service::map_config;
+use actix_web::dev::AppConfig;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer};
+
+use super::{Endpoint, configure, upgrade};
+use crate::carrier::Direct;
+use crate::config::{Carrier, ServerConfig};
+use crate::error::Error;
+use crate::server::Server;
+
+/// Runs `servers`, which differ in their paths, on the address of the first.
+pub(crate) fn run(
+    servers: Vec<Server>,
+    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> Result<(), Error> {
+    let Some(first) = servers.first().cloned() else {
+        return Ok(());
+    };
+    let config = first.config().server.clone();
+    let address = format!("{}:{}", config.host, config.port);
+    let workers = match config.workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        n => n,
+    };
+    let listening = Listening {
+        address,
+        workers,
+        config,
+        servers,
+        routes,
+    };
+    actix_rt::System::new().block_on(async move {
+        match listening.config.carrier {
+            Carrier::Direct => listening.direct().await,
+            Carrier::Mounted => listening.mounted().await,
+        }
+    })
+}
+
+struct Listening<R> {
+    address: String,
+    workers: usize,
+    config: ServerConfig,
+    servers: Vec<Server>,
+    routes: R,
+}
+
+impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
+    /// All routes, for one worker.
+    fn app(servers: &[Server], routes: &R) -> impl FnOnce(&mut ServiceConfig) + use<R> {
+        let (servers, routes) = (servers.to_vec(), routes.clone());
+        move |app| {
+            servers
+                .iter()
+                .for_each(|server| configure(server.shared(), app));
+            routes(app);
+        }
+    }
+
+    async fn direct(self) -> Result<(), Error> {
+        let Self {
+            address,
+            workers,
+            config,
+            servers,
+            routes,
+        } = self;
+        let closing = servers.clone();
+        let factory = move || {
+            let endpoints: Rc<[Endpoint]> = servers
+                .iter()
+                .map(|server| Endpoint::new(server.shared()))
+                .collect();
+            let app = App::new().configure(Self::app(&servers, &routes));
+            let take_over = move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
+                let endpoints = Rc::clone(&endpoints);
+                let parts = framed.into_parts();
+                async move {
+                    taken_over(&endpoints, request, parts.io, parts.read_buf.to_vec()).await;
+                    Ok::<_, Infallible>(())
+                }
+            };
+            HttpService::build()
+                .h1_allow_half_closed(false)
+                .tcp_nodelay(true)
+                .upgrade(take_over)
+                .h1(map_config(app, |()| AppConfig::default()))
+                .tcp()
+        };
+        let server = actix_server::Server::build()
+            .workers(workers)
+            .backlog(config.backlog)
+            .max_concurrent_connections(MAX_CONNECTIONS)
+            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .bind("greenroom", &address, factory)
+            .map_err(|source| Error::Listen {
+                address: address.clone(),
+                source,
+            })?
+            .run();
+        until_the_end(server, &address, workers, &closing).await
+    }
+
+    async fn mounted(self) -> Result<(), Error> {
+        let Self {
+            address,
+            workers,
+            config,
+            servers,
+            routes,
+        } = self;
+        let closing = servers.clone();
+        let server = HttpServer::new(move || App::new().configure(Self::app(&servers, &routes)))
+            .h1_allow_half_closed(false)
+            .tcp_nodelay(true)
+            .workers(workers)
+            .backlog(config.backlog)
+            .max_connections(MAX_CONNECTIONS)
+            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .bind(&address)
+            .map_err(|source| Error::Listen {
+                address: address.clone(),
+                source,
+            })?
+            .run();
+        until_the_end(server, &address, workers, &closing).await
+    }
+}
+
+/// Connections are capped by the limits of the configuration, with an answer; not here, in silence.
+const MAX_CONNECTIONS: usize = 1 << 24;
+
+async fn until_the_end(
+    server: actix_server::Server,
+    address: &str,
+    workers: usize,
+    servers: &[Server],
+) -> Result<(), Error> {
+    log::info!(
+        "greenroom {} listens on {address} workers={workers}",
+        env!("CARGO_PKG_VERSION")
+    );
+    let result = server.await.map_err(Error::Run);
+    servers.iter().for_each(Server::close);
+    result
+}
+
+/// A request that wants to leave HTTP, and its connection.
+async fn taken_over(endpoints: &[Endpoint], request: Request, stream: TcpStream, early: Vec<u8>) {
+    let path = request.path();
+    let is_at = |endpoint: &&Endpoint| {
+        let base = &*endpoint.shared.config.server.path;
+        path.strip_prefix(base)
+            .is_some_and(|rest| rest.is_empty() || rest == "/")
+    };
+    match endpoints.iter().find(is_at) {
+        Some(endpoint) => upgrade::direct(endpoint, request, stream, early).await,
+        None => {
+            let answer = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            Direct::new(stream).end(vec![answer.into()], true);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! HTTP: the routes of a server, its own listener, and what every response carries.
+
+pub(crate) mod client_files;
+pub(crate) mod compression;
+pub(crate) mod cookie;
+pub(crate) mod cors;
+pub(crate) mod engine;
+pub(crate) mod listen;
+pub(crate) mod pages;
+pub(crate) mod request;
+pub(crate) mod upgrade;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderMap;
+use actix_web::web::{self, ServiceConfig};
+
+use crate::error::Refusal;
+use crate::hub;
+use crate::namespace::Handshake;
+use crate::protocol::engineio::Sid;
+use crate::server::Shared;
+use crate::session::Command;
+use client_files::ClientFiles;
+use cookie::SidCookie;
+use cors::Cors;
+
+/// Changes the headers of a response; gets the request that the response answers.
+pub trait HeaderHook: Fn(&mut HeaderMap, &RequestHead<'_>) + Send + Sync + 'static {}
+
+impl<F> HeaderHook for F where F: Fn(&mut HeaderMap, &RequestHead<'_>) + Send + Sync + 'static {}
+
+/// The request that a [`HeaderHook`] is about.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Path and query.
+    pub url: &'a str,
+}
+
+type AllowRequest =
+    dyn Fn(Arc<Handshake>) -> Pin<Box<dyn Future<Output = Result<(), Refusal>>>> + Send + Sync;
+type BoxedHook = Box<dyn Fn(&mut HeaderMap, &RequestHead<'_>) + Send + Sync>;
+
+/// Where a program takes part in requests.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) allow_request: Option<Box<AllowRequest>>,
+    pub(crate) initial_headers: Option<BoxedHook>,
+    pub(crate) headers: Option<BoxedHook>,
+}
+
+/// What the routes of one server need besides the server.
+pub(crate) struct Endpoint {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cors: Option<Arc<Cors>>,
+    cookie: Option<SidCookie>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            cors: Cors::new(&shared.config.cors).map(Arc::new),
+            cookie: shared.config.engine.cookie.as_ref().map(SidCookie::new),
+        }
+    }
+
+    /// Sends a command to the session `sid`, on whatever worker it is.
+    pub(crate) fn to_session(&self, sid: &Sid, command: Command) {
+        match sid
+            .worker(&self.shared.sid_prefix)
+            .and_then(|index| self.shared.hub(index))
+        {
+            Some(hub) => hub.send(hub::Command::Session { sid: *sid, command }),
+            None => command.refuse(),
+        }
+    }
+
+    /// Adds to a response what the configuration and the program want there. `sid`: the response is the
+    /// first of this session.
+    pub(crate) fn decorate(
+        &self,
+        response: &mut HeaderMap,
+        request: &RequestHead<'_>,
+        sid: Option<&str>,
+    ) {
+        if let Some(cors) = &self.cors {
+            cors.decorate(request.headers, response);
+        }
+        if let Some(sid) = sid {
+            if let Some(cookie) = &self.cookie
+                && let Ok(value) = cookie.for_sid(sid).parse()
+            {
+                response.append(actix_web::http::header::SET_COOKIE, value);
+            }
+            if let Some(hook) = &self.shared.hooks.initial_headers {
+                hook(response, request);
+            }
+        }
+        if let Some(hook) = &self.shared.hooks.headers {
+            hook(response, request);
+        }
+    }
+}
+
+/// Adds the routes of a server to an `App`.
+pub(crate) fn configure(shared: &Arc<Shared>, app: &mut ServiceConfig) {
+    let endpoint = web::Data::new(Endpoint::new(shared));
+    let path = &shared.config.server.path;
+    if shared.config.server.serve_client && shared.namespaces().is_some() {
+        ClientFiles::new(&shared.config.server.client_dir, endpoint.cors.clone())
+            .configure(path, app);
+    }
+    let mut paths = vec![format!("{path}/")];
+    if !shared.config.engine.add_trailing_slash || !path.is_empty() {
+        paths.push(path.clone());
+    }
+    for path in paths.into_iter().filter(|path| !path.is_empty()) {
+        app.service(
+            web::resource(path)
+                .app_data(endpoint.clone())
+                .to(engine::serve),
+        );
+    }
+    // On the worker itself, so that the first session finds it running.
+    if actix_rt::System::try_current().is_some() {
+        crate::hub::here(shared);
+    }
+}

@@ -1,0 +1,337 @@
+//! WebSocket handshakes, on both carriers.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use actix_http::Request as HttpHead;
+use actix_rt::net::TcpStream;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{Endpoint, RequestHead, request};
+use crate::carrier::{Direct, direct, mounted};
+use crate::hub;
+use crate::metrics::Counter;
+use crate::namespace::Handshake;
+use crate::protocol::engineio::{
+    Admission, BadRequest, HandshakeError, ProtocolVersion, Query, Request, Sid, Transport, verify,
+};
+use crate::protocol::websocket::{self, Negotiated};
+use crate::session::{self, Command, Offer, Opening, Session, Wire};
+
+/// Whether a request wants to leave HTTP for WebSocket.
+pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
+    let has = |name, token: &str| {
+        headers
+            .get_all(name)
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|part| part.trim().eq_ignore_ascii_case(token))
+    };
+    has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
+}
+
+/// What a WebSocket request turned out to be.
+enum Accepted {
+    New {
+        handshake: Arc<Handshake>,
+        version: ProtocolVersion,
+        sid: Sid,
+        is_base64: bool,
+    },
+    Upgrade {
+        sid: Sid,
+    },
+}
+
+/// A handshake that will be answered with 101.
+struct Admitted {
+    accepted: Accepted,
+    accept_key: [u8; 28],
+    negotiated: Option<Negotiated>,
+    headers: HeaderMap,
+}
+
+/// What both carriers know of the request.
+struct Facts<'a> {
+    head: RequestHead<'a>,
+    method: &'a str,
+    query: &'a str,
+    peer: Option<std::net::SocketAddr>,
+    secure: bool,
+}
+
+/// Everything that may refuse a WebSocket, in the order of the reference.
+async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, HandshakeError> {
+    let shared = &endpoint.shared;
+    let headers = facts.head.headers;
+    let query = Query::parse(facts.query);
+    let sid: Option<Sid> = match query.sid() {
+        None => None,
+        Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
+    };
+    let admission = verify(&Request {
+        query: &query,
+        method: facts.method,
+        is_upgrade: true,
+        origin: headers.get(header::ORIGIN).map(HeaderValue::as_bytes),
+        enabled: shared.transports(),
+        session: sid.map(|_| Transport::Polling),
+    })?;
+    let accept_key = websocket::accept_upgrade(|name| {
+        headers
+            .get_all(HeaderName::from_static(name))
+            .map(HeaderValue::as_bytes)
+    })
+    .map_err(|_| HandshakeError::BadRequest(BadRequest::MissingUpgrade))?;
+    let negotiated = if shared.config.engine.per_message_deflate.enabled {
+        let offers = headers
+            .get_all("sec-websocket-extensions")
+            .filter_map(|value| value.to_str().ok());
+        websocket::negotiate(offers)
+            .map_err(|_| HandshakeError::BadRequest(BadRequest::MissingUpgrade))?
+    } else {
+        None
+    };
+    let accepted = match (admission, sid) {
+        (Admission::Session(_), Some(sid)) => Accepted::Upgrade { sid },
+        (Admission::Session(_) | Admission::Handshake(_), _) => {
+            let handshake =
+                request::handshake(shared, &facts.head, &query, facts.peer, facts.secure);
+            if let Some(allow) = &shared.hooks.allow_request {
+                allow(Arc::clone(&handshake))
+                    .await
+                    .map_err(|refusal| HandshakeError::Forbidden(Some(refusal.message)))?;
+            }
+            let version = query.version(shared.config.engine.allow_eio3)?;
+            if !shared.admit_connection(&handshake) {
+                return Err(HandshakeError::Forbidden(Some(
+                    "too many connections".to_owned(),
+                )));
+            }
+            let sid = Sid::generate(&shared.sid_prefix, hub::here(shared).borrow().index);
+            Accepted::New {
+                handshake,
+                version,
+                sid,
+                is_base64: !query.is_binary_supported(),
+            }
+        }
+    };
+    let mut extra = HeaderMap::new();
+    let new_sid = match &accepted {
+        Accepted::New { sid, .. } => Some(sid.as_str()),
+        Accepted::Upgrade { .. } => None,
+    };
+    endpoint.decorate(&mut extra, &facts.head, new_sid);
+    Ok(Admitted {
+        accepted,
+        accept_key,
+        negotiated,
+        headers: extra,
+    })
+}
+
+/// A WebSocket on a stream that we have taken over.
+pub(crate) async fn direct(
+    endpoint: &Endpoint,
+    request: HttpHead,
+    stream: TcpStream,
+    early: Vec<u8>,
+) {
+    let shared = &endpoint.shared;
+    let url = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |url| url.as_str());
+    let facts = Facts {
+        head: RequestHead {
+            headers: &request.head().headers,
+            url,
+        },
+        method: request.method().as_str(),
+        query: request.uri().query().unwrap_or_default(),
+        peer: request.peer_addr(),
+        secure: false,
+    };
+    let admitted = match admit(endpoint, &facts).await {
+        Ok(admitted) => admitted,
+        Err(err) => {
+            shared.metrics.count(Counter::HandshakeRefused);
+            log::debug!(
+                "a websocket is refused code={} why={}",
+                err.code(),
+                err.cause()
+            );
+            return Direct::new(stream).end(vec![refusal(&err)], true);
+        }
+    };
+    let head = response_head(&admitted);
+    // The HTTP side keeps nothing: its buffers would live as long as the session.
+    drop(request);
+    let engine = &shared.config.engine;
+    let negotiated = admitted.negotiated;
+    match admitted.accepted {
+        Accepted::New {
+            handshake,
+            version,
+            sid,
+            is_base64,
+        } => {
+            direct::prepare(&stream, engine.ping_interval + engine.ping_timeout);
+            let wire = Wire::Direct {
+                stream: Direct::new(stream),
+                head: Some(head),
+                early,
+                negotiated,
+            };
+            let opening = Opening {
+                handshake,
+                version,
+                sid,
+                is_base64,
+                wire: Some(wire),
+            };
+            Session::open(&hub::here(shared), opening);
+        }
+        Accepted::Upgrade { sid } => match stream.into_std() {
+            Ok(stream) => {
+                let offer = Offer::Direct {
+                    stream,
+                    head,
+                    early,
+                    negotiated,
+                };
+                endpoint.to_session(&sid, Command::Upgrade(offer));
+            }
+            Err(err) => log::warn!("a connection cannot be moved to its session err={err}"),
+        },
+    }
+}
+
+/// The answer to a handshake that is refused, as the reference writes it.
+///
+/// Source: `packages/engine.io/lib/server.ts`, `abortUpgrade`.
+pub(crate) fn refusal(err: &HandshakeError) -> Bytes {
+    let message = err.message();
+    format!(
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{message}",
+        message.len()
+    )
+    .into()
+}
+
+fn response_head(admitted: &Admitted) -> Bytes {
+    let mut head = String::with_capacity(192);
+    head.push_str("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+    head.push_str(std::str::from_utf8(&admitted.accept_key).unwrap_or_default());
+    head.push_str("\r\n");
+    if let Some(negotiated) = admitted.negotiated {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            head,
+            "Sec-WebSocket-Extensions: {}\r\n",
+            negotiated.header_value()
+        );
+    }
+    let mut head = head.into_bytes();
+    for (name, value) in &admitted.headers {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head.into()
+}
+
+/// A WebSocket inside an actix-web `App`.
+pub(super) async fn mounted(
+    request: &HttpRequest,
+    payload: web::Payload,
+    endpoint: &Endpoint,
+) -> HttpResponse {
+    let shared = &endpoint.shared;
+    let facts = Facts {
+        head: RequestHead {
+            headers: request.headers(),
+            url: request
+                .uri()
+                .path_and_query()
+                .map_or("/", |url| url.as_str()),
+        },
+        method: request.method().as_str(),
+        query: request.query_string(),
+        peer: request.peer_addr(),
+        secure: request.app_config().secure(),
+    };
+    let refuse = |err: &HandshakeError| {
+        shared.metrics.count(Counter::HandshakeRefused);
+        log::debug!(
+            "a websocket is refused code={} why={}",
+            err.code(),
+            err.cause()
+        );
+        HttpResponse::BadRequest()
+            .content_type("text/html")
+            .force_close()
+            .body(err.message().to_owned())
+    };
+    let admitted = match admit(endpoint, &facts).await {
+        Ok(admitted) => admitted,
+        Err(err) => return refuse(&err),
+    };
+    let Ok(mut response) = mounted::handshake(request) else {
+        return refuse(&HandshakeError::BadRequest(BadRequest::MissingUpgrade));
+    };
+    if let Some(negotiated) = admitted.negotiated {
+        response.insert_header(("sec-websocket-extensions", negotiated.header_value()));
+    }
+    for (name, value) in &admitted.headers {
+        response.append_header((name.clone(), value.clone()));
+    }
+    let outlet = session::outlet();
+    let negotiated = admitted.negotiated;
+    match admitted.accepted {
+        Accepted::New {
+            handshake,
+            version,
+            sid,
+            is_base64,
+        } => {
+            let wire = Wire::Mounted {
+                outlet: Arc::clone(&outlet),
+                payload: Some(payload),
+                negotiated,
+            };
+            let opening = Opening {
+                handshake,
+                version,
+                sid,
+                is_base64,
+                wire: Some(wire),
+            };
+            Session::open(&hub::here(shared), opening);
+        }
+        Accepted::Upgrade { sid } => {
+            let (accepted, is_accepted) = oneshot::channel();
+            let offer = Offer::Mounted {
+                outlet: Arc::clone(&outlet),
+                accepted,
+                negotiated,
+            };
+            endpoint.to_session(&sid, Command::Upgrade(offer));
+            match is_accepted.await {
+                Ok(Ok((carrier, session))) => {
+                    let decoder = websocket::Decoder::new(shared.websocket_limits(), negotiated);
+                    session::read_mounted(payload, decoder, carrier, session);
+                }
+                Ok(Err(err)) => return refuse(&err),
+                Err(_) => return refuse(&HandshakeError::UnknownSid),
+            }
+        }
+    }
+    response.streaming(mounted::Body(outlet))
+}

@@ -1,0 +1,170 @@
+//! The sockets of a worker and the rooms they are in: who gets a broadcast.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use foldhash::quality::RandomState;
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+use slotmap::SlotMap;
+
+use super::parcel::Parcel;
+use super::seat::SeatKey;
+use crate::namespace::{Room, SocketInner};
+use crate::protocol::engineio::SocketId;
+
+slotmap::new_key_type! {
+    /// Names a socket on its worker for as long as it is connected.
+    pub(crate) struct MemberKey;
+}
+
+/// A socket on this worker.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) socket: Arc<SocketInner>,
+    pub(crate) seat: SeatKey,
+    /// The last selection that met this member, so that one in several rooms is met once.
+    stamp: u64,
+    /// Until the namespace has accepted it, what handlers emit to the socket waits here: the answer to
+    /// CONNECT has to be the first packet.
+    pub(crate) held: Option<Vec<Rc<Parcel>>>,
+    /// Broadcasts up to this number were replayed when the connection state was recovered.
+    pub(crate) replayed_up_to: u64,
+}
+
+impl Member {
+    pub(crate) fn new(socket: Arc<SocketInner>, seat: SeatKey) -> Self {
+        Self {
+            socket,
+            seat,
+            stamp: 0,
+            held: Some(Vec::new()),
+            replayed_up_to: 0,
+        }
+    }
+}
+
+type Members = IndexSet<MemberKey, FxBuildHasher>;
+
+/// One namespace on this worker.
+#[derive(Debug, Default)]
+pub(crate) struct Space {
+    all: Members,
+    by_id: HashMap<SocketId, MemberKey, RandomState>,
+    /// Rooms other than the socket's own, which `by_id` stands for: an index set per socket would cost
+    /// more memory than all the rest of the socket.
+    rooms: HashMap<Room, Members, RandomState>,
+}
+
+/// Whom a broadcast addresses.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Selection {
+    /// The union of these; everybody if empty.
+    pub(crate) rooms: smallvec::SmallVec<[Room; 1]>,
+    /// Without the members of these.
+    pub(crate) except: smallvec::SmallVec<[Room; 1]>,
+}
+
+impl Space {
+    pub(crate) fn insert(&mut self, id: SocketId, key: MemberKey) {
+        self.all.insert(key);
+        self.by_id.insert(id, key);
+    }
+
+    /// Takes a socket out of the namespace and of `rooms`.
+    pub(crate) fn remove<'a>(
+        &mut self,
+        id: &SocketId,
+        key: MemberKey,
+        rooms: impl Iterator<Item = &'a Room>,
+    ) {
+        self.all.swap_remove(&key);
+        // A recovered session may have given the id to a newer socket.
+        if self.by_id.get(id) == Some(&key) {
+            self.by_id.remove(id);
+        }
+        for room in rooms {
+            self.leave(key, room);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(crate) fn join(&mut self, key: MemberKey, room: Room) {
+        self.rooms.entry(room).or_default().insert(key);
+    }
+
+    pub(crate) fn leave(&mut self, key: MemberKey, room: &Room) {
+        if let Some(members) = self.rooms.get_mut(room) {
+            members.swap_remove(&key);
+            if members.is_empty() {
+                self.rooms.remove(room);
+            }
+        }
+    }
+
+    /// Calls `visit` once for each member that `selection` addresses.
+    // Hot: one pass over dense key sets; a stamp in the member stands for a set of those met already.
+    pub(crate) fn select(
+        &self,
+        members: &mut SlotMap<MemberKey, Member>,
+        stamp: u64,
+        selection: &Selection,
+        mut visit: impl FnMut(MemberKey, &mut Member),
+    ) {
+        for room in &selection.except {
+            for key in self.in_room(members, room) {
+                if let Some(member) = members.get_mut(key) {
+                    member.stamp = stamp;
+                }
+            }
+        }
+        let mut meet = |members: &mut SlotMap<MemberKey, Member>, key| {
+            if let Some(member) = members.get_mut(key)
+                && member.stamp != stamp
+            {
+                member.stamp = stamp;
+                visit(key, member);
+            }
+        };
+        if selection.rooms.is_empty() {
+            for &key in &self.all {
+                meet(members, key);
+            }
+        }
+        for room in &selection.rooms {
+            for &key in self.rooms.get(room).into_iter().flatten() {
+                meet(members, key);
+            }
+            if let Some(key) = self.own(members, room) {
+                meet(members, key);
+            }
+        }
+    }
+
+    fn in_room(
+        &self,
+        members: &SlotMap<MemberKey, Member>,
+        room: &Room,
+    ) -> smallvec::SmallVec<[MemberKey; 4]> {
+        self.rooms
+            .get(room)
+            .into_iter()
+            .flatten()
+            .copied()
+            .chain(self.own(members, room))
+            .collect()
+    }
+
+    /// The socket whose own room this is, unless it has left it.
+    fn own(&self, members: &SlotMap<MemberKey, Member>, room: &Room) -> Option<MemberKey> {
+        let key = *self.by_id.get::<str>(room)?;
+        members
+            .get(key)
+            .filter(|member| member.socket.is_in_own_room())?;
+        Some(key)
+    }
+}

@@ -1,0 +1,188 @@
+//! One Engine.IO packet that is ready to leave, in every form a carrier of this worker needs.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::config::DeflateConfig;
+use crate::protocol::engineio::ProtocolVersion;
+use crate::protocol::socketio::Encoded;
+use crate::protocol::websocket::{self, Compressor, Opcode};
+
+/// What a packet says: the text of a whole Engine.IO packet (`42["hi"]`, `2`, `6`) or the bytes of a
+/// binary message (which has no prefix in revision 4).
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// A whole Engine.IO packet, its type digit included.
+    Text(ByteString),
+    /// The payload of a binary message.
+    Binary(Bytes),
+    /// Bytes for a WebSocket as they are: a control frame, the answer to the handshake.
+    Raw(Bytes),
+}
+
+/// A packet together with the WebSocket frames made from it, each made at most once per worker.
+///
+/// A broadcast puts the same `Rc<Parcel>` into the outbox of every member: the count is not shared
+/// between threads, so two workers never write to the same cache line for a delivery.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) body: Body,
+    /// Whether the sender allows compression (the `compress` flag).
+    pub(crate) compress: bool,
+    plain: OnceCell<Bytes>,
+    deflated: OnceCell<Bytes>,
+}
+
+/// How a client wants binary packets on a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Engine.IO 4: the payload as it is.
+    V4,
+    /// Engine.IO 3: one byte of packet type before the payload.
+    V3,
+    /// Engine.IO 3 with `b64=1`: `b4` and base64, as text.
+    V3Base64,
+}
+
+/// When and how hard to compress for a client that negotiated it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deflate {
+    threshold: usize,
+    level: u32,
+}
+
+impl Deflate {
+    pub(crate) const fn new(config: &DeflateConfig) -> Self {
+        Self {
+            threshold: config.threshold,
+            level: config.level,
+        }
+    }
+}
+
+impl Dialect {
+    pub(crate) fn new(protocol: ProtocolVersion, base64: bool) -> Self {
+        match (protocol, base64) {
+            (ProtocolVersion::V4, _) => Self::V4,
+            (ProtocolVersion::V3, false) => Self::V3,
+            (ProtocolVersion::V3, true) => Self::V3Base64,
+        }
+    }
+}
+
+impl Parcel {
+    pub(crate) fn text(packet: impl Into<ByteString>) -> Rc<Self> {
+        Self::new(Body::Text(packet.into()), true)
+    }
+
+    pub(crate) fn new(body: Body, compress: bool) -> Rc<Self> {
+        Rc::new(Self {
+            body,
+            compress,
+            plain: OnceCell::new(),
+            deflated: OnceCell::new(),
+        })
+    }
+
+    /// The parcels of a Socket.IO packet: its text, then one per attachment.
+    pub(crate) fn of(packet: Encoded, compress: bool) -> Parcels {
+        match packet {
+            Encoded::Text {
+                message: text,
+                attachments,
+            } if attachments.is_empty() => Parcels::One(Self::new(Body::Text(text), compress)),
+            Encoded::Text {
+                message: text,
+                attachments,
+            } => Parcels::Many(
+                std::iter::once(Self::new(Body::Text(text), compress))
+                    .chain(
+                        attachments
+                            .iter()
+                            .map(|bytes| Self::new(Body::Binary(bytes.clone()), compress)),
+                    )
+                    .collect(),
+            ),
+            Encoded::Binary(bytes) => Parcels::One(Self::new(Body::Binary(bytes), compress)),
+        }
+    }
+
+    /// What this packet counts for in an outbox.
+    pub(crate) fn len(&self) -> usize {
+        match &self.body {
+            Body::Text(text) => text.len(),
+            Body::Binary(bytes) | Body::Raw(bytes) => bytes.len(),
+        }
+    }
+
+    /// The WebSocket frame of this packet.
+    pub(crate) fn frame(&self, dialect: Dialect, deflate: Option<Deflate>) -> Bytes {
+        if let Some(deflate) = deflate
+            && self.compress
+            && self.len() >= deflate.threshold
+            && !matches!(self.body, Body::Raw(_))
+            && dialect == Dialect::V4
+        {
+            return self
+                .deflated
+                .get_or_init(|| self.deflate(deflate.level))
+                .clone();
+        }
+        match (&self.body, dialect) {
+            (Body::Raw(bytes), _) => bytes.clone(),
+            (Body::Text(text), _) => self
+                .plain
+                .get_or_init(|| websocket::frame(Opcode::Text, text.as_bytes()))
+                .clone(),
+            (Body::Binary(bytes), Dialect::V4) => self
+                .plain
+                .get_or_init(|| websocket::frame(Opcode::Binary, bytes))
+                .clone(),
+            // Old clients are few: their forms are not kept.
+            (Body::Binary(bytes), Dialect::V3) => {
+                websocket::frame_of(Opcode::Binary, &[&[4], bytes])
+            }
+            (Body::Binary(bytes), Dialect::V3Base64) => {
+                let mut text = String::from("b4");
+                base64::Engine::encode_string(&base64::prelude::BASE64_STANDARD, bytes, &mut text);
+                websocket::frame(Opcode::Text, text.as_bytes())
+            }
+        }
+    }
+
+    fn deflate(&self, level: u32) -> Bytes {
+        thread_local!(static COMPRESSOR: RefCell<Option<(u32, Compressor)>> = const { RefCell::new(None) });
+        let (opcode, payload) = match &self.body {
+            Body::Text(text) => (Opcode::Text, &text.as_bytes()[..]),
+            Body::Binary(bytes) | Body::Raw(bytes) => (Opcode::Binary, &bytes[..]),
+        };
+        COMPRESSOR.with_borrow_mut(|slot| {
+            let (_, compressor) = match slot {
+                Some(kept) if kept.0 == level => kept,
+                slot => slot.insert((level, Compressor::new(level))),
+            };
+            compressor.frame(opcode, &[payload])
+        })
+    }
+}
+
+/// One or several parcels that belong together.
+#[derive(Debug)]
+pub(crate) enum Parcels {
+    /// A packet without attachments.
+    One(Rc<Parcel>),
+    /// A packet with attachments, in order.
+    Many(Vec<Rc<Parcel>>),
+}
+
+impl Parcels {
+    pub(crate) fn as_slice(&self) -> &[Rc<Parcel>] {
+        match self {
+            Self::One(parcel) => std::slice::from_ref(parcel),
+            Self::Many(parcels) => parcels,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What is counted: refusals and failures by cause, named once.
+//!
+//! None of these is on the delivery path: a counter that all workers write would be a cache line that
+//! all workers share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+        /// A cause that is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Counter { $($(#[$doc])* $variant,)* }
+
+        const NAMES: &[&str] = &[$($name),*];
+    };
+}
+
+counters! {
+    /// Handshakes refused with one of the six numbered errors.
+    HandshakeRefused => "handshake_refused",
+    /// Handshakes refused because a cap on connections was met.
+    ConnectionRefused => "connection_refused",
+    /// Sessions ended because the client sent what is no packet.
+    ParseError => "parse_error",
+    /// Sessions ended because a packet or message did not become complete in time.
+    IncompletePacket => "incomplete_packet",
+    /// Sessions ended because nothing was heard of the client.
+    PingTimeout => "ping_timeout",
+    /// Sessions ended because they joined no namespace in time.
+    ConnectTimeout => "connect_timeout",
+    /// Upgrades that did not end in time or went wrong.
+    UpgradeFailed => "upgrade_failed",
+    /// Sessions ended because two polls or two posts overlapped, or one was broken off.
+    PollingBroken => "polling_broken",
+    /// Messages or bodies larger than the limit.
+    TooLarge => "too_large",
+    /// WebSocket connections ended for a violation of RFC 6455.
+    WebsocketViolation => "websocket_violation",
+    /// Sessions ended because the client did not read what waited for it.
+    SlowConsumer => "slow_consumer",
+    /// Namespaces refused: unknown, or too many.
+    NamespaceRefused => "namespace_refused",
+    /// Sockets refused by a middleware or a handler.
+    SocketRefused => "socket_refused",
+    /// Rooms refused by a limit.
+    RoomRefused => "room_refused",
+    /// Events refused by a middleware or for their name.
+    EventRefused => "event_refused",
+    /// Events nobody handles.
+    UnhandledEvent => "unhandled_event",
+    /// Events whose arguments do not parse.
+    ArgumentsRefused => "arguments_refused",
+    /// Events refused because their handler had stopped.
+    HandlerGone => "handler_gone",
+    /// Handlers started anew after they stopped.
+    HandlerRestarted => "handler_restarted",
+    /// Acks that a handler dropped.
+    ForgottenAck => "forgotten_ack",
+    /// Answers of clients that came too late or that nobody asked for.
+    UnknownAck => "unknown_ack",
+    /// Clients that did not answer in time.
+    AckTimeout => "ack_timeout",
+    /// Connection states restored.
+    Recovered => "recovered",
+}
+
+/// The counters of a server.
+#[derive(Debug)]
+pub(crate) struct Metrics([AtomicU64; NAMES.len()]);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; NAMES.len()])
+    }
+}
+
+impl Metrics {
+    pub(crate) fn count(&self, counter: Counter) {
+        self.0[counter as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// All counters with their names.
+    pub(crate) fn read(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        NAMES
+            .iter()
+            .copied()
+            .zip(self.0.iter().map(|counter| counter.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_under_their_names() {
+        let metrics = Metrics::default();
+        metrics.count(Counter::ParseError);
+        metrics.count(Counter::Recovered);
+        metrics.count(Counter::Recovered);
+        let counted: Vec<_> = metrics.read().filter(|(_, n)| *n > 0).collect();
+        assert_eq!(counted, [("parse_error", 1), ("recovered", 2)]);
+    }
+}

@@ -1,0 +1,289 @@
+//! Acknowledgements: those we owe ([`Ack`]) and those we wait for ([`Answer`], [`Answers`]).
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustc_hash::FxBuildHasher;
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::socket::Socket;
+use crate::error::AckError;
+use crate::metrics::Counter;
+use crate::protocol::socketio::Args;
+
+/// The answer that a client asked for with an event.
+///
+/// A value: pass it on, keep it in an actor, send it from another thread. [`Ack::send`] uses it up.
+/// Dropping one that the client waits for is a mistake that shows: the client gets a refusal
+/// (`{"error": "…"}` as the only argument) instead of waiting for its timeout, the log a warning, and
+/// a counter rises. A panic in a handler refuses its pending acks the same way.
+///
+/// If the client asked for none, every method does nothing.
+#[must_use = "a client that asked for an ack waits for `send`"]
+#[derive(Debug)]
+pub struct Ack(Option<Owed>);
+
+#[derive(Debug)]
+struct Owed {
+    socket: Socket,
+    id: u64,
+}
+
+impl Ack {
+    pub(crate) const fn new(socket: Socket, id: u64) -> Self {
+        Self(Some(Owed { socket, id }))
+    }
+
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether the client asked for an answer.
+    #[must_use]
+    pub const fn is_wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Answers.
+    ///
+    /// Shape: a tuple is several arguments, `()` none, anything else one; see [`Args::from_values`].
+    /// What cannot be serialized is logged, and the client gets a refusal.
+    pub fn send<T: Serialize>(self, values: T) {
+        match Args::from_values(&values) {
+            Ok(args) => self.send_args(&args),
+            Err(err) => {
+                log::error!("an ack cannot be serialized err={err}");
+                self.refuse("the answer cannot be serialized");
+            }
+        }
+    }
+
+    /// Answers with arguments that are encoded already, for example those of an event.
+    pub fn send_args(mut self, args: &Args) {
+        if let Some(Owed { socket, id }) = self.0.take() {
+            socket.send_ack(id, args);
+        }
+    }
+
+    /// Tells the client why it gets no answer.
+    ///
+    /// Shape: one argument, `{"error": reason}`. Socket.IO has no other form for it.
+    pub fn refuse(self, reason: &str) {
+        let args = Args::from_values(&serde_json::json!({ "error": reason }));
+        self.send_args(&args.unwrap_or_default());
+    }
+
+    /// Leaves the client without an answer, on purpose.
+    pub fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Ack {
+    fn drop(&mut self) {
+        if let Some(Owed { socket, id }) = self.0.take() {
+            if socket.is_connected() {
+                log::warn!(
+                    "an ack was dropped without an answer nsp={} ack={id}",
+                    socket.namespace_name()
+                );
+            }
+            socket.shared().metrics.count(Counter::ForgottenAck);
+            Self::new(socket, id).refuse("not answered");
+        }
+    }
+}
+
+/// The acks that one socket owes us, by the id under which the client will answer.
+#[derive(Debug, Default)]
+pub(crate) struct AckTable(HashMap<u64, Waiter, FxBuildHasher>);
+
+#[derive(Debug)]
+enum Waiter {
+    One(oneshot::Sender<Args>),
+    Broadcast(Arc<BroadcastAcks>),
+}
+
+impl AckTable {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn wait(&mut self, id: u64) -> oneshot::Receiver<Args> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.insert(id, Waiter::One(sender));
+        receiver
+    }
+
+    pub(crate) fn wait_broadcast(&mut self, id: u64, acks: Arc<BroadcastAcks>) {
+        self.0.insert(id, Waiter::Broadcast(acks));
+    }
+
+    pub(crate) fn forget(&mut self, id: u64) {
+        self.0.remove(&id);
+    }
+
+    /// Hands over an answer; `false` if nobody waits for it (any more).
+    pub(crate) fn resolve(&mut self, id: u64, args: Args) -> bool {
+        match self.0.remove(&id) {
+            // Whoever waited may have gone.
+            Some(Waiter::One(sender)) => sender.send(args).is_ok(),
+            Some(Waiter::Broadcast(acks)) => {
+                acks.answered(Some(args));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The socket is gone: nobody will answer.
+    pub(crate) fn clear(&mut self) {
+        for (_, waiter) in std::mem::take(&mut self.0) {
+            if let Waiter::Broadcast(acks) = waiter {
+                acks.answered(None);
+            }
+        }
+    }
+}
+
+/// The answer of one client, to be awaited (on a tokio runtime, which the timer needs).
+///
+/// # Errors
+/// [`AckError::Timeout`] after the time of [`Socket::timeout`] or the configured default,
+/// [`AckError::Disconnected`] if the client goes, [`AckError::Unsent`] if the event could not be sent.
+#[must_use = "the answer is only waited for when this is awaited"]
+pub struct Answer(Pin<Box<dyn Future<Output = Result<Args, AckError>> + Send>>);
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
+impl Answer {
+    pub(crate) fn unsent(err: AckError) -> Self {
+        Self(Box::pin(std::future::ready(Err(err))))
+    }
+
+    pub(crate) fn new(
+        socket: Socket,
+        id: u64,
+        receiver: oneshot::Receiver<Args>,
+        timeout: Duration,
+    ) -> Self {
+        Self(Box::pin(async move {
+            match tokio::time::timeout(timeout, receiver).await {
+                Ok(Ok(args)) => Ok(args),
+                Ok(Err(_)) => Err(AckError::Disconnected),
+                Err(_) => {
+                    socket.forget_ack(id);
+                    socket.shared().metrics.count(Counter::AckTimeout);
+                    Err(AckError::Timeout)
+                }
+            }
+        }))
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Args, AckError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+/// What became of a broadcast with acks.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// The arguments of each answer, in the order of arrival.
+    pub responses: Vec<Args>,
+    /// How many clients were asked and did not answer: the deadline came first, or they went.
+    pub missing: usize,
+}
+
+impl Answers {
+    /// Whether every client that was asked has answered.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.missing == 0
+    }
+}
+
+/// Collects the answers to one broadcast from all hubs.
+#[derive(Debug)]
+pub(crate) struct BroadcastAcks {
+    state: Mutex<Collected>,
+}
+
+#[derive(Debug)]
+struct Collected {
+    hubs_left: usize,
+    asked: usize,
+    lost: usize,
+    responses: Vec<Args>,
+    done: Option<oneshot::Sender<()>>,
+}
+
+impl BroadcastAcks {
+    pub(crate) fn new(hubs: usize) -> (Arc<Self>, oneshot::Receiver<()>) {
+        let (done, receiver) = oneshot::channel();
+        let state = Collected {
+            hubs_left: hubs,
+            asked: 0,
+            lost: 0,
+            responses: Vec::new(),
+            done: Some(done),
+        };
+        let acks = Self {
+            state: Mutex::new(state),
+        };
+        acks.state.lock().finish_if_complete();
+        (Arc::new(acks), receiver)
+    }
+
+    /// A hub has asked so many clients.
+    pub(crate) fn hub_done(&self, asked: usize) {
+        let mut state = self.state.lock();
+        state.asked += asked;
+        state.hubs_left = state.hubs_left.saturating_sub(1);
+        state.finish_if_complete();
+    }
+
+    fn answered(&self, args: Option<Args>) {
+        let mut state = self.state.lock();
+        match args {
+            Some(args) => state.responses.push(args),
+            None => state.lost += 1,
+        }
+        state.finish_if_complete();
+    }
+
+    /// What is there now; later answers are not collected.
+    pub(crate) fn take(&self) -> Answers {
+        let mut state = self.state.lock();
+        state.done = None;
+        let responses = std::mem::take(&mut state.responses);
+        Answers {
+            missing: state.asked.saturating_sub(responses.len()),
+            responses,
+        }
+    }
+}
+
+impl Collected {
+    fn finish_if_complete(&mut self) {
+        if self.hubs_left == 0
+            && self.responses.len() + self.lost >= self.asked
+            && let Some(done) = self.done.take()
+        {
+            // Whoever waited may have gone.
+            let _ = done.send(());
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Sending to many: whom, how, and what became of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::ack::{Answers, BroadcastAcks};
+use super::remote::RemoteSocket;
+use super::socket::Room;
+use super::table::NamespaceInner;
+use crate::error::EmitError;
+use crate::hub::{Change, Command, Fanout, Flags, Selection};
+use crate::protocol::socketio::Args;
+use crate::registry;
+
+/// One room or several: `"a"`, `["a", "b"]`, a `Vec`, an iterator's `Vec`.
+pub trait IntoRooms {
+    /// The names.
+    fn into_rooms(self) -> impl Iterator<Item = Room>;
+}
+
+impl IntoRooms for &str {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        std::iter::once(self.into())
+    }
+}
+
+impl IntoRooms for String {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        std::iter::once(self.into())
+    }
+}
+
+impl IntoRooms for &String {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        std::iter::once(self.as_str().into())
+    }
+}
+
+impl IntoRooms for Room {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        std::iter::once(self)
+    }
+}
+
+impl IntoRooms for &Room {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        std::iter::once(self.clone())
+    }
+}
+
+impl IntoRooms for &crate::SocketId {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        std::iter::once(self.as_str().into())
+    }
+}
+
+impl<T: Into<Room>> IntoRooms for Vec<T> {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        self.into_iter().map(Into::into)
+    }
+}
+
+impl<T: Into<Room>, const N: usize> IntoRooms for [T; N] {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        self.into_iter().map(Into::into)
+    }
+}
+
+impl IntoRooms for &[Room] {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        self.iter().cloned()
+    }
+}
+
+impl IntoRooms for &Vec<Room> {
+    fn into_rooms(self) -> impl Iterator<Item = Room> {
+        self.iter().cloned()
+    }
+}
+
+/// A broadcast in the making: whom it addresses and how it is sent.
+///
+/// Made by [`Namespace::to`](super::Namespace::to), [`Socket::to`](super::Socket::to) and their
+/// siblings; each method narrows or widens it, and `emit` and the others use it. A socket that is
+/// addressed several times gets one packet.
+#[derive(Clone, Debug)]
+#[must_use = "a broadcast does nothing until it is emitted"]
+pub struct Broadcast {
+    nsp: Arc<NamespaceInner>,
+    selection: Selection,
+    flags: Flags,
+    is_local: bool,
+    timeout: Option<Duration>,
+}
+
+impl Broadcast {
+    pub(crate) fn new(nsp: Arc<NamespaceInner>) -> Self {
+        Self {
+            nsp,
+            selection: Selection::default(),
+            flags: Flags::default(),
+            is_local: false,
+            timeout: None,
+        }
+    }
+
+    pub(crate) const fn with_flags(mut self, flags: Flags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// Also to the sockets in these rooms.
+    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
+        self.selection.rooms.extend(rooms.into_rooms());
+        self
+    }
+
+    /// As [`Broadcast::to`].
+    pub fn within(self, rooms: impl IntoRooms) -> Self {
+        self.to(rooms)
+    }
+
+    /// Without the sockets in these rooms.
+    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
+        self.selection.except.extend(rooms.into_rooms());
+        self
+    }
+
+    /// Only to sockets of this server.
+    pub const fn local(mut self) -> Self {
+        self.is_local = true;
+        self
+    }
+
+    /// Dropped for each client that cannot take it at once.
+    pub const fn volatile(mut self) -> Self {
+        self.flags.volatile = true;
+        self
+    }
+
+    /// Whether it may be compressed (it is by default, where compression is on).
+    pub const fn compress(mut self, compress: bool) -> Self {
+        self.flags.compress = compress;
+        self
+    }
+
+    /// How long [`Broadcast::emit_with_ack`] waits.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Emits an event to all it addresses; encoded once.
+    ///
+    /// Shape: as [`Socket::emit`](super::Socket::emit). What cannot be sent is logged.
+    pub fn emit<T: Serialize>(self, name: &str, values: T) {
+        if let Err(err) = self.try_emit(name, values) {
+            log::error!("a broadcast was not sent event={name} err={err}");
+        }
+    }
+
+    /// As [`Broadcast::emit`].
+    ///
+    /// # Errors
+    /// The values cannot be serialized, or the name is reserved or too long.
+    pub fn try_emit<T: Serialize>(self, name: &str, values: T) -> Result<(), EmitError> {
+        let args = Args::from_values(&values)?;
+        self.emit_args(name, &args)
+    }
+
+    /// Emits arguments that are encoded already: nothing is parsed.
+    ///
+    /// # Errors
+    /// The name is reserved or too long.
+    pub fn emit_args(self, name: &str, args: &Args) -> Result<(), EmitError> {
+        let shared = self.nsp.shared();
+        shared.check_event_name(name)?;
+        let logged = self
+            .nsp
+            .log(&self.flags, name, args, || self.selection.clone());
+        let (logged, args) = logged
+            .as_ref()
+            .map_or((0, args), |(number, args)| (*number, args));
+        let fanout = Fanout {
+            nsp: self.nsp.index,
+            packet: shared.dialect().event(self.nsp.name(), None, name, args),
+            selection: self.selection,
+            flags: self.flags,
+            acks: None,
+            logged,
+        };
+        shared.fan_out(fanout);
+        Ok(())
+    }
+
+    /// Emits an event and collects the answers until all are there or the time is up.
+    ///
+    /// Errors of one client never hide the answers of the others: what is missing is counted.
+    ///
+    /// # Errors
+    /// As [`Broadcast::try_emit`]; nothing was sent then.
+    pub async fn emit_with_ack<T: Serialize>(
+        self,
+        name: &str,
+        values: T,
+    ) -> Result<Answers, EmitError> {
+        let args = Args::from_values(&values)?;
+        self.emit_args_with_ack(name, &args).await
+    }
+
+    /// As [`Broadcast::emit_with_ack`], with arguments that are encoded already.
+    ///
+    /// # Errors
+    /// The name is reserved or too long; nothing was sent then.
+    pub async fn emit_args_with_ack(self, name: &str, args: &Args) -> Result<Answers, EmitError> {
+        let shared = Arc::clone(self.nsp.shared());
+        shared.check_event_name(name)?;
+        let id = self.nsp.next_ack_id();
+        let (acks, done) = BroadcastAcks::new(shared.n_hubs());
+        let timeout = self
+            .timeout
+            .unwrap_or(shared.config.socketio.default_ack_timeout);
+        shared.fan_out(Fanout {
+            nsp: self.nsp.index,
+            packet: shared
+                .dialect()
+                .event(self.nsp.name(), Some(id), name, args),
+            selection: self.selection,
+            flags: self.flags,
+            acks: Some((id, Arc::clone(&acks))),
+            logged: 0,
+        });
+        // At the deadline the answers so far are the result.
+        let _ = tokio::time::timeout(timeout, done).await;
+        Ok(acks.take())
+    }
+
+    /// The sockets it addresses, with their rooms, data and handshakes, sorted by id.
+    pub async fn fetch_sockets(self) -> Vec<RemoteSocket> {
+        let shared = Arc::clone(self.nsp.shared());
+        let question = registry::FetchSockets {
+            nsp: self.nsp.index,
+            selection: self.selection,
+        };
+        let sockets = shared.ask_registry(question).await.unwrap_or_default();
+        sockets.into_iter().map(RemoteSocket::new).collect()
+    }
+
+    /// Makes all sockets it addresses join these rooms.
+    pub fn sockets_join(self, rooms: impl IntoRooms) {
+        self.change(Change::Join(rooms.into_rooms().collect()));
+    }
+
+    /// Makes all sockets it addresses leave these rooms.
+    pub fn sockets_leave(self, rooms: impl IntoRooms) {
+        self.change(Change::Leave(rooms.into_rooms().collect()));
+    }
+
+    /// Disconnects all sockets it addresses, with `close` their whole sessions.
+    pub fn disconnect_sockets(self, close: bool) {
+        self.change(Change::Disconnect { close });
+    }
+
+    fn change(self, change: Change) {
+        let Self { nsp, selection, .. } = self;
+        nsp.shared().to_all_hubs(|| Command::Change {
+            nsp: nsp.index,
+            selection: selection.clone(),
+            change: change.clone(),
+        });
+    }
+}

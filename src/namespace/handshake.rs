@@ -1,0 +1,165 @@
+//! What a client said when it came.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+/// The HTTP request that opened a session, as handlers and hooks see it.
+///
+/// Shape (serialized, with the `auth` of the socket it belongs to): the `handshake` object of the
+/// reference, `{headers, time, address, xdomain, secure, issued, url, query, auth}`.
+///
+/// Source: `packages/socket.io/lib/socket-types.ts`, `Handshake`.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    pub(crate) headers: Box<[(Box<str>, Box<str>)]>,
+    pub(crate) url: Box<str>,
+    pub(crate) query: Box<[(Box<str>, Box<str>)]>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) secure: bool,
+    pub(crate) issued: Duration,
+}
+
+impl Handshake {
+    /// The value of a header, by its lower-case name. Repeated headers are joined with `, `.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| **key == *name)
+            .map(|(_, value)| &**value)
+    }
+
+    /// All headers, names in lower case, as far as the limit `headers_bytes` kept them.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The value of a query parameter of the handshake URL.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| **key == *name)
+            .map(|(_, value)| &**value)
+    }
+
+    /// All query parameters, in their order.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.query.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Path and query of the request.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address of the peer of the TCP connection.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// Whether the connection is encrypted (TLS in this process).
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether the request named an origin, which browsers do across domains.
+    #[must_use]
+    pub fn is_cross_domain(&self) -> bool {
+        self.header("origin").is_some()
+    }
+
+    /// When it came, since the Unix epoch.
+    #[must_use]
+    pub const fn issued(&self) -> Duration {
+        self.issued
+    }
+
+    /// This handshake as the object of the reference, with the auth payload of one socket.
+    pub(crate) const fn with_auth<'a>(
+        &'a self,
+        auth: &'a crate::protocol::socketio::Value,
+    ) -> impl Serialize + 'a {
+        WithAuth {
+            handshake: self,
+            auth,
+        }
+    }
+}
+
+struct WithAuth<'a> {
+    handshake: &'a Handshake,
+    auth: &'a crate::protocol::socketio::Value,
+}
+
+struct Pairs<'a>(&'a [(Box<str>, Box<str>)]);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl Serialize for WithAuth<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let handshake = self.handshake;
+        let mut map = serializer.serialize_map(Some(9))?;
+        map.serialize_entry("headers", &Pairs(&handshake.headers))?;
+        map.serialize_entry("time", &http_date(handshake.issued))?;
+        map.serialize_entry("address", &handshake.address.map(|ip| ip.to_string()))?;
+        map.serialize_entry("xdomain", &handshake.is_cross_domain())?;
+        map.serialize_entry("secure", &handshake.secure)?;
+        map.serialize_entry(
+            "issued",
+            &u64::try_from(handshake.issued.as_millis()).unwrap_or(u64::MAX),
+        )?;
+        map.serialize_entry("url", &handshake.url)?;
+        map.serialize_entry("query", &Pairs(&handshake.query))?;
+        map.serialize_entry("auth", self.auth)?;
+        map.end()
+    }
+}
+
+/// Clients only show this text; the HTTP date is one that every language reads.
+fn http_date(since_epoch: Duration) -> String {
+    actix_web::http::header::HttpDate::from(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::socketio::Value;
+
+    #[test]
+    fn it_has_the_shape_of_the_reference() {
+        let pair = |name: &str, value: &str| (name.into(), value.into());
+        let handshake = Handshake {
+            headers: [pair("host", "a"), pair("origin", "http://b")].into(),
+            url: "/socket.io/?EIO=4".into(),
+            query: [pair("EIO", "4")].into(),
+            address: Some([127, 0, 0, 1].into()),
+            secure: false,
+            issued: Duration::from_millis(1_763_000_000_123),
+        };
+        assert_eq!(
+            serde_json::to_value(handshake.with_auth(&Value::Null)).unwrap(),
+            serde_json::json!({
+                "headers": {"host": "a", "origin": "http://b"},
+                "time": "Thu, 13 Nov 2025 02:13:20 GMT",
+                "address": "127.0.0.1",
+                "xdomain": true,
+                "secure": false,
+                "issued": 1_763_000_000_123_u64,
+                "url": "/socket.io/?EIO=4",
+                "query": {"EIO": "4"},
+                "auth": null,
+            })
+        );
+    }
+}

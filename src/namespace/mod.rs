@@ -1,0 +1,172 @@
+//! What handler authors see: sockets, events, acks, broadcasts, and how handlers are registered.
+
+mod ack;
+mod broadcast;
+mod event;
+mod handlers;
+mod handshake;
+mod remote;
+mod socket;
+mod table;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Recipient;
+use serde::Serialize;
+
+pub(crate) use ack::BroadcastAcks;
+pub use ack::{Ack, Answer, Answers};
+pub use broadcast::{Broadcast, IntoRooms};
+pub use event::{Connect, Disconnect, Disconnecting, Event, On, RoomEvent};
+pub(crate) use handlers::{Definition, Delivery, Dispatch, Env};
+pub use handlers::{Handlers, per_worker, shared};
+pub use handshake::Handshake;
+pub use remote::RemoteSocket;
+pub(crate) use socket::{Opening, SocketInner};
+pub use socket::{Room, Socket};
+pub(crate) use table::{NamespaceInner, Namespaces, Predicate};
+
+use crate::error::EmitError;
+use crate::registry;
+
+/// A namespace: emits to its sockets and asks about them, from any thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Namespace(Arc<NamespaceInner>);
+
+impl Namespace {
+    pub(crate) const fn new(inner: Arc<NamespaceInner>) -> Self {
+        Self(inner)
+    }
+
+    fn broadcast(&self) -> Broadcast {
+        Broadcast::new(Arc::clone(&self.0))
+    }
+
+    /// Its name, `/` or `/chat`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// How many sockets it has on this server, those included that are about to be let in.
+    #[must_use]
+    pub fn n_sockets(&self) -> usize {
+        self.0.n_sockets()
+    }
+
+    /// To the sockets in a room, or in any of several.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().to(rooms)
+    }
+
+    /// As [`Namespace::to`].
+    pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.to(rooms)
+    }
+
+    /// To everybody but the sockets in these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().except(rooms)
+    }
+
+    /// To everybody on this server.
+    pub fn local(&self) -> Broadcast {
+        self.broadcast().local()
+    }
+
+    /// To everybody who can take it at once.
+    pub fn volatile(&self) -> Broadcast {
+        self.broadcast().volatile()
+    }
+
+    /// To everybody, compressed or not.
+    pub fn compress(&self, compress: bool) -> Broadcast {
+        self.broadcast().compress(compress)
+    }
+
+    /// To everybody, waiting so long for answers.
+    pub fn timeout(&self, timeout: Duration) -> Broadcast {
+        self.broadcast().timeout(timeout)
+    }
+
+    /// To everybody: the broadcast itself, for flags that are known at run time.
+    pub fn all(&self) -> Broadcast {
+        self.broadcast()
+    }
+
+    /// Emits an event to everybody; see [`Broadcast::emit`].
+    pub fn emit<T: Serialize>(&self, name: &str, values: T) {
+        self.broadcast().emit(name, values);
+    }
+
+    /// As [`Namespace::emit`].
+    ///
+    /// # Errors
+    /// The values cannot be serialized, or the name is reserved or too long.
+    pub fn try_emit<T: Serialize>(&self, name: &str, values: T) -> Result<(), EmitError> {
+        self.broadcast().try_emit(name, values)
+    }
+
+    /// Emits an event to everybody and collects the answers; see [`Broadcast::emit_with_ack`].
+    ///
+    /// # Errors
+    /// As [`Namespace::try_emit`].
+    pub async fn emit_with_ack<T: Serialize>(
+        &self,
+        name: &str,
+        values: T,
+    ) -> Result<Answers, EmitError> {
+        self.broadcast().emit_with_ack(name, values).await
+    }
+
+    /// All its sockets, sorted by id.
+    pub async fn fetch_sockets(&self) -> Vec<RemoteSocket> {
+        self.broadcast().fetch_sockets().await
+    }
+
+    /// Makes all its sockets join these rooms.
+    pub fn sockets_join(&self, rooms: impl IntoRooms) {
+        self.broadcast().sockets_join(rooms);
+    }
+
+    /// Makes all its sockets leave these rooms.
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) {
+        self.broadcast().sockets_leave(rooms);
+    }
+
+    /// Disconnects all its sockets, with `close` their whole sessions.
+    pub fn disconnect_sockets(&self, close: bool) {
+        self.broadcast().disconnect_sockets(close);
+    }
+
+    /// The names of all rooms, sorted, those of the sockets' own ids included.
+    pub async fn all_rooms(&self) -> Vec<Room> {
+        self.0
+            .shared()
+            .ask_registry(registry::AllRooms { nsp: self.0.index })
+            .await
+            .unwrap_or_default()
+    }
+
+    /// How many sockets are in a room.
+    pub async fn room_size(&self, room: &str) -> usize {
+        let question = registry::RoomSize {
+            nsp: self.0.index,
+            room: room.into(),
+        };
+        self.0
+            .shared()
+            .ask_registry(question)
+            .await
+            .unwrap_or_default()
+    }
+
+    /// Tells `watcher` of each room that is created, joined, left, deleted, from now on.
+    pub fn watch_rooms(&self, watcher: Recipient<RoomEvent>) {
+        let nsp = self.0.index;
+        self.0
+            .shared()
+            .tell_registry(|| registry::WatchRooms { nsp, watcher });
+    }
+}

@@ -1,0 +1,114 @@
+//! A socket as a query found it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::ser::SerializeStruct;
+
+use super::broadcast::{Broadcast, IntoRooms};
+use super::socket::{Room, Socket, SocketInner};
+use crate::SocketId;
+use crate::error::{ArgsError, EmitError};
+use crate::protocol::socketio::{Args, Value};
+
+/// A socket that [`Broadcast::fetch_sockets`] found: what was true of it then, and the means to address
+/// it now.
+///
+/// Shape (serialized): `{"id", "handshake", "rooms", "data"}`, as servers of a cluster exchange it.
+#[derive(Clone, Debug)]
+pub struct RemoteSocket {
+    socket: Arc<SocketInner>,
+    rooms: Vec<Room>,
+    data: Value,
+}
+
+impl RemoteSocket {
+    pub(crate) fn new(socket: Arc<SocketInner>) -> Self {
+        Self {
+            rooms: socket.rooms(),
+            data: socket.data(),
+            socket,
+        }
+    }
+
+    /// The id of the socket.
+    #[must_use]
+    pub fn id(&self) -> &SocketId {
+        self.socket.id()
+    }
+
+    /// The rooms it was in.
+    #[must_use]
+    pub fn rooms(&self) -> &[Room] {
+        &self.rooms
+    }
+
+    /// Its data, parsed.
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        Args::from_vec(vec![self.data.clone()]).first()
+    }
+
+    /// The request that opened its session.
+    #[must_use]
+    pub fn handshake(&self) -> &super::Handshake {
+        &self.socket.handshake
+    }
+
+    fn address(&self) -> Broadcast {
+        Broadcast::new(Arc::clone(&self.socket.nsp)).to(self.socket.id())
+    }
+
+    /// Emits to it; see [`Socket::emit`].
+    pub fn emit<T: Serialize>(&self, name: &str, values: T) {
+        self.address().emit(name, values);
+    }
+
+    /// As [`RemoteSocket::emit`].
+    ///
+    /// # Errors
+    /// The values cannot be serialized, or the name is reserved or too long.
+    pub fn try_emit<T: Serialize>(&self, name: &str, values: T) -> Result<(), EmitError> {
+        self.address().try_emit(name, values)
+    }
+
+    /// Emits to it and waits for the answer; see [`Socket::emit_with_ack`].
+    pub fn emit_with_ack<T: Serialize>(&self, name: &str, values: T) -> super::Answer {
+        Socket::from(Arc::clone(&self.socket)).emit_with_ack(name, values)
+    }
+
+    /// Makes it join rooms.
+    pub fn join(&self, rooms: impl IntoRooms) {
+        self.address().sockets_join(rooms);
+    }
+
+    /// Makes it leave rooms.
+    pub fn leave(&self, rooms: impl IntoRooms) {
+        self.address().sockets_leave(rooms);
+    }
+
+    /// Disconnects it, with `close` its whole session.
+    pub fn disconnect(&self, close: bool) {
+        self.address().disconnect_sockets(close);
+    }
+}
+
+impl Serialize for RemoteSocket {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let auth = self.socket.auth.first::<Value>().unwrap_or(Value::Null);
+        let auth = if auth == Value::Null {
+            Value::Object(indexmap::IndexMap::new())
+        } else {
+            auth
+        };
+        let mut map = serializer.serialize_struct("RemoteSocket", 4)?;
+        map.serialize_field("id", self.socket.id())?;
+        map.serialize_field("handshake", &self.socket.handshake.with_auth(&auth))?;
+        map.serialize_field("rooms", &self.rooms)?;
+        map.serialize_field("data", &self.data)?;
+        map.end()
+    }
+}

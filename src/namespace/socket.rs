@@ -1,0 +1,593 @@
+//! A client's presence in one namespace.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use smallvec::smallvec;
+
+use super::ack::{AckTable, Answer, BroadcastAcks};
+use super::broadcast::{Broadcast, IntoRooms};
+use super::event::Event;
+use super::handshake::Handshake;
+use super::table::NamespaceInner;
+use crate::error::{AckError, ArgsError, EmitError, Refusal, to_value};
+use crate::hub::{Command, Flags, HubHandle, MemberKey, Selection};
+use crate::metrics::Counter;
+use crate::protocol::engineio::{ProtocolVersion, SocketId, Transport};
+use crate::protocol::socketio::{Args, Value};
+use crate::registry;
+use crate::server::Shared;
+
+/// The name of a room.
+pub type Room = ByteString;
+
+/// What runs before each event of a socket; see [`Socket::use_middleware`].
+pub(crate) type SocketMiddleware = Arc<
+    dyn Fn(&Event) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// One client in one namespace: a handle that is cheap to clone and may be used from any thread.
+///
+/// What is asked of it is answered at once and without asking anybody, and shows what was just done:
+/// after `socket.join("a")`, `socket.is_in("a")` is true, and a broadcast to `a` reaches it.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    inner: Arc<SocketInner>,
+    flags: Flags,
+    timeout: Option<Duration>,
+}
+
+pub(crate) struct SocketInner {
+    pub(crate) id: SocketId,
+    pub(crate) pid: Option<ByteString>,
+    pub(crate) nsp: Arc<NamespaceInner>,
+    pub(crate) hub: Arc<HubHandle>,
+    member: Mutex<Option<MemberKey>>,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) auth: Args,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) recovered: bool,
+    /// [`Transport`] of the session, which an upgrade changes for all its sockets.
+    pub(crate) transport: Arc<AtomicU8>,
+    connected: AtomicBool,
+    /// Set while the socket is in the room of its own id, which is no entry of `rooms`.
+    own_room: AtomicBool,
+    /// The truth about rooms; hub and registry hold indexes of it, told in the same order under this lock.
+    rooms: Mutex<Rooms>,
+    data: Mutex<Value>,
+    acks: Mutex<AckTable>,
+    has_middleware: AtomicBool,
+    middleware: Mutex<Vec<SocketMiddleware>>,
+}
+
+impl std::fmt::Debug for SocketInner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SocketInner")
+            .field("id", &self.id)
+            .field("nsp", &self.nsp.name())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Rooms {
+    joined: BTreeSet<Room>,
+    /// After the end: nothing can be joined.
+    closed: bool,
+}
+
+/// What a socket starts with.
+pub(crate) struct Opening {
+    pub(crate) id: SocketId,
+    pub(crate) pid: Option<ByteString>,
+    pub(crate) nsp: Arc<NamespaceInner>,
+    pub(crate) hub: Arc<HubHandle>,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) auth: Args,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) transport: Arc<AtomicU8>,
+    pub(crate) recovered: bool,
+    pub(crate) data: Value,
+}
+
+impl SocketInner {
+    pub(crate) fn new(opening: Opening) -> Arc<Self> {
+        let Opening {
+            id,
+            pid,
+            nsp,
+            hub,
+            handshake,
+            auth,
+            protocol,
+            transport,
+            recovered,
+            data,
+        } = opening;
+        Arc::new(Self {
+            id,
+            pid,
+            nsp,
+            hub,
+            member: Mutex::new(None),
+            handshake,
+            auth,
+            protocol,
+            recovered,
+            transport,
+            connected: AtomicBool::new(false),
+            own_room: AtomicBool::new(false),
+            rooms: Mutex::default(),
+            data: Mutex::new(data),
+            acks: Mutex::default(),
+            has_middleware: AtomicBool::new(false),
+            middleware: Mutex::default(),
+        })
+    }
+
+    pub(crate) const fn id(&self) -> &SocketId {
+        &self.id
+    }
+
+    pub(crate) fn namespace(&self) -> &NamespaceInner {
+        &self.nsp
+    }
+
+    pub(crate) fn is_in_own_room(&self) -> bool {
+        self.own_room.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn seat_at(&self, member: MemberKey) {
+        *self.member.lock() = Some(member);
+    }
+
+    pub(crate) fn set_connected(&self) {
+        self.connected.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    /// No rooms can be joined any more, and nobody will answer: the rooms of before, which stay
+    /// readable until [`SocketInner::forget_rooms`].
+    pub(crate) fn close(&self) -> Vec<Room> {
+        self.connected.store(false, Ordering::Release);
+        self.acks.lock().clear();
+        let mut rooms = self.rooms.lock();
+        rooms.closed = true;
+        *self.member.lock() = None;
+        rooms.joined.iter().cloned().collect()
+    }
+
+    pub(crate) fn forget_rooms(&self) {
+        self.rooms.lock().joined.clear();
+        self.own_room.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn resolve_ack(&self, id: u64, args: Args) -> bool {
+        let mut acks = self.acks.lock();
+        acks.resolve(id, args)
+    }
+
+    pub(crate) fn await_broadcast_ack(&self, id: u64, acks: &Arc<BroadcastAcks>) {
+        self.acks.lock().wait_broadcast(id, Arc::clone(acks));
+    }
+
+    pub(crate) fn data(&self) -> Value {
+        self.data.lock().clone()
+    }
+
+    pub(crate) fn rooms(&self) -> Vec<Room> {
+        let own = self.is_in_own_room().then(|| Room::from(self.id.as_str()));
+        own.into_iter()
+            .chain(self.rooms.lock().joined.iter().cloned())
+            .collect()
+    }
+
+    /// The middleware that runs before each event, if there is any.
+    pub(crate) fn middleware(&self) -> Vec<SocketMiddleware> {
+        if self.has_middleware.load(Ordering::Acquire) {
+            self.middleware.lock().clone()
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+impl From<Arc<SocketInner>> for Socket {
+    fn from(inner: Arc<SocketInner>) -> Self {
+        Self {
+            inner,
+            flags: Flags::default(),
+            timeout: None,
+        }
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.id == other.inner.id && self.inner.nsp.index == other.inner.nsp.index
+    }
+}
+
+impl Eq for Socket {}
+
+impl Socket {
+    /// The public id: what other clients may see. Never the id of the Engine.IO session.
+    #[must_use]
+    pub fn id(&self) -> &SocketId {
+        &self.inner.id
+    }
+
+    /// The name of the namespace, `/` or `/chat`.
+    #[must_use]
+    pub fn namespace_name(&self) -> &str {
+        self.inner.nsp.name()
+    }
+
+    /// The namespace, to emit to all of it.
+    #[must_use]
+    pub fn namespace(&self) -> super::Namespace {
+        super::Namespace::new(Arc::clone(&self.inner.nsp))
+    }
+
+    /// The request that opened the session.
+    #[must_use]
+    pub fn handshake(&self) -> &Handshake {
+        &self.inner.handshake
+    }
+
+    /// The auth payload of CONNECT, parsed.
+    ///
+    /// Shape: what the client gave as `auth`; for revision 3 clients the query of the namespace, an
+    /// object of strings. `{}` when there was none.
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        if self.inner.auth.is_empty() {
+            return Args::from_vec(vec![Value::Object(indexmap::IndexMap::new())]).first();
+        }
+        self.inner.auth.first()
+    }
+
+    /// The auth payload as it came: no or one argument, which can be emitted without being parsed.
+    #[must_use]
+    pub fn auth_args(&self) -> &Args {
+        &self.inner.auth
+    }
+
+    /// Whether the socket is connected: after the handler accepted it, before it is told of the end.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.inner.is_connected()
+    }
+
+    /// Whether this is an earlier socket that came back with its state.
+    #[must_use]
+    pub fn is_recovered(&self) -> bool {
+        self.inner.recovered
+    }
+
+    /// The transport its session has now.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        if self.inner.transport.load(Ordering::Relaxed) == 0 {
+            Transport::Polling
+        } else {
+            Transport::Websocket
+        }
+    }
+
+    /// The revision of Engine.IO that the client speaks.
+    #[must_use]
+    pub fn protocol(&self) -> ProtocolVersion {
+        self.inner.protocol
+    }
+
+    /// The rooms it is in, its own first.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        self.inner.rooms()
+    }
+
+    /// Whether it is in `room`.
+    #[must_use]
+    pub fn is_in(&self, room: &str) -> bool {
+        (room == self.inner.id.as_str() && self.inner.is_in_own_room())
+            || self.inner.rooms.lock().joined.contains(room)
+    }
+
+    /// The data that goes with this socket, as any server of the cluster sees it in `fetch_sockets`.
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        Args::from_vec(vec![self.inner.data()]).first()
+    }
+
+    /// Replaces the data.
+    ///
+    /// # Errors
+    /// `data` cannot be serialized.
+    pub fn set_data<T: Serialize>(&self, data: &T) -> Result<(), EmitError> {
+        *self.inner.data.lock() = to_value(data)?;
+        Ok(())
+    }
+
+    /// Joins one room or several. Each is joined once, in call order with all that this thread emits.
+    ///
+    /// A room beyond the limit `rooms_per_socket`, or whose name is longer than `room_name_bytes`, is
+    /// refused: logged, counted, not joined ([`Socket::is_in`] tells). Without effect after the end.
+    pub fn join(&self, rooms: impl IntoRooms) {
+        let inner = &self.inner;
+        let limits = &inner.nsp.shared().config.limits;
+        let mut state = inner.rooms.lock();
+        if state.closed {
+            return;
+        }
+        let mut fresh = Vec::new();
+        for room in rooms.into_rooms() {
+            if *room == *inner.id.as_str() {
+                if !inner.own_room.swap(true, Ordering::Relaxed) {
+                    fresh.push(room);
+                }
+            } else if room.len() > limits.room_name_bytes
+                || state.joined.len() >= limits.rooms_per_socket
+            {
+                inner.nsp.shared().metrics.count(Counter::RoomRefused);
+                log::debug!(
+                    "a room is refused nsp={} sid={} rooms={}",
+                    inner.nsp.name(),
+                    inner.id,
+                    state.joined.len()
+                );
+            } else if state.joined.insert(room.clone()) {
+                fresh.push(room);
+            }
+        }
+        // Told under the lock, so that hub and registry hear of joins and leaves in the same order.
+        let member = *inner.member.lock();
+        if let Some(member) = member
+            && !fresh.is_empty()
+        {
+            inner.nsp.shared().tell_registry(|| registry::Joined {
+                socket: Arc::clone(inner),
+                rooms: fresh.clone(),
+            });
+            fresh.retain(|room| *room != *inner.id.as_str());
+            inner.hub.send(Command::Join {
+                member,
+                rooms: fresh,
+            });
+        }
+    }
+
+    /// Leaves a room.
+    pub fn leave(&self, room: impl Into<Room>) {
+        let (inner, room) = (&self.inner, room.into());
+        let mut state = inner.rooms.lock();
+        let was_in = if room == *inner.id.as_str() {
+            inner.own_room.swap(false, Ordering::Relaxed)
+        } else {
+            state.joined.remove(&room)
+        };
+        let member = *inner.member.lock();
+        if let Some(member) = member
+            && was_in
+        {
+            inner.nsp.shared().tell_registry(|| registry::Left {
+                socket: Arc::clone(inner),
+                room: room.clone(),
+            });
+            inner.hub.send(Command::Leave { member, room });
+        }
+    }
+
+    /// Leaves all rooms but its own.
+    pub fn leave_all(&self) {
+        let rooms: Vec<_> = self.inner.rooms.lock().joined.iter().cloned().collect();
+        rooms.into_iter().for_each(|room| self.leave(room));
+    }
+
+    /// The next emit may be lost: if the client is not ready to take it at once, it is dropped.
+    #[must_use]
+    pub fn volatile(mut self) -> Self {
+        self.flags.volatile = true;
+        self
+    }
+
+    /// Whether the next emit may be compressed (it is by default, where compression is on).
+    #[must_use]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.flags.compress = compress;
+        self
+    }
+
+    /// How long the next [`Socket::emit_with_ack`] waits.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Emits an event to this client.
+    ///
+    /// Shape: a tuple is several arguments, `()` none, anything else one; bytes
+    /// ([`bytes::Bytes`], [`crate::Binary`]) at any depth become binary attachments.
+    /// What cannot be sent is logged; [`Socket::try_emit`] tells why.
+    pub fn emit<T: Serialize>(&self, name: &str, values: T) {
+        if let Err(err) = self.try_emit(name, values) {
+            log::error!("an event was not sent event={name} err={err}");
+        }
+    }
+
+    /// As [`Socket::emit`].
+    ///
+    /// # Errors
+    /// The values cannot be serialized, or the name is reserved or too long.
+    pub fn try_emit<T: Serialize>(&self, name: &str, values: T) -> Result<(), EmitError> {
+        let args = Args::from_values(&values)?;
+        self.emit_args(name, &args)
+    }
+
+    /// Emits arguments that are encoded already, for example those of an event: nothing is parsed.
+    ///
+    /// # Errors
+    /// The name is reserved or too long.
+    pub fn emit_args(&self, name: &str, args: &Args) -> Result<(), EmitError> {
+        let shared = self.inner.nsp.shared();
+        shared.check_event_name(name)?;
+        let logged = self.inner.nsp.log(&self.flags, name, args, || Selection {
+            rooms: smallvec![Room::from(self.inner.id.as_str())],
+            ..Selection::default()
+        });
+        let args = logged.as_ref().map_or(args, |(_, args)| args);
+        self.send(
+            shared
+                .dialect()
+                .event(self.inner.nsp.name(), None, name, args),
+        );
+        Ok(())
+    }
+
+    /// Emits an event and waits for the client's answer: await the result.
+    ///
+    /// The arguments of the answer can be parsed or passed on.
+    pub fn emit_with_ack<T: Serialize>(&self, name: &str, values: T) -> Answer {
+        match Args::from_values(&values) {
+            Ok(args) => self.emit_args_with_ack(name, &args),
+            Err(err) => Answer::unsent(AckError::Unsent(err.into())),
+        }
+    }
+
+    /// As [`Socket::emit_with_ack`], with arguments that are encoded already.
+    pub fn emit_args_with_ack(&self, name: &str, args: &Args) -> Answer {
+        let shared = self.inner.nsp.shared();
+        if let Err(err) = shared.check_event_name(name) {
+            return Answer::unsent(AckError::Unsent(err));
+        }
+        let id = self.inner.nsp.next_ack_id();
+        let receiver = {
+            let mut acks = self.inner.acks.lock();
+            if acks.len() >= shared.config.limits.pending_acks_per_socket {
+                return Answer::unsent(AckError::TooMany);
+            }
+            acks.wait(id)
+        };
+        if self.inner.member.lock().is_none() {
+            return Answer::unsent(AckError::Disconnected);
+        }
+        self.send(
+            shared
+                .dialect()
+                .event(self.inner.nsp.name(), Some(id), name, args),
+        );
+        Answer::new(
+            self.clone(),
+            id,
+            receiver,
+            self.timeout
+                .unwrap_or(shared.config.socketio.default_ack_timeout),
+        )
+    }
+
+    fn send(&self, packet: crate::protocol::socketio::Encoded) {
+        let member = *self.inner.member.lock();
+        if let Some(member) = member {
+            self.inner.hub.send(Command::Emit {
+                member,
+                packet,
+                flags: self.flags,
+            });
+        }
+    }
+
+    pub(crate) fn send_ack(&self, id: u64, args: &Args) {
+        self.send(self.shared().dialect().ack(self.inner.nsp.name(), id, args));
+    }
+
+    pub(crate) fn forget_rooms(&self) {
+        self.inner.forget_rooms();
+    }
+
+    pub(crate) fn forget_ack(&self, id: u64) {
+        self.inner.acks.lock().forget(id);
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.inner.nsp.shared()
+    }
+
+    /// To everybody in the namespace but this socket.
+    #[must_use]
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::new(Arc::clone(&self.inner.nsp))
+            .except(self.inner.id.as_str())
+            .with_flags(self.flags)
+    }
+
+    /// To the sockets in a room, or in any of several, but this one.
+    #[must_use]
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().to(rooms)
+    }
+
+    /// As [`Socket::to`].
+    #[must_use]
+    pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.to(rooms)
+    }
+
+    /// To everybody but this socket and those in the given rooms.
+    #[must_use]
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().except(rooms)
+    }
+
+    /// To everybody on this server but this socket.
+    #[must_use]
+    pub fn local(&self) -> Broadcast {
+        self.broadcast().local()
+    }
+
+    /// Disconnects: with `close` the whole session and all its sockets, else only this socket.
+    pub fn disconnect(&self, close: bool) {
+        let member = *self.inner.member.lock();
+        if let Some(member) = member {
+            self.inner.hub.send(Command::Disconnect { member, close });
+        }
+    }
+
+    /// Closes the session without a word in the namespaces, as a network failure would.
+    pub fn drop_transport(&self) {
+        let member = *self.inner.member.lock();
+        if let Some(member) = member {
+            self.inner.hub.send(Command::DropTransport { member });
+        }
+    }
+
+    /// Adds a middleware that runs before each event of this socket, in the order of adding, after
+    /// those of the namespace. Events wait their turn: the next one starts after the last has been
+    /// handed over. A refusal drops the event; the client's ack, if any, is refused with its message.
+    pub fn use_middleware<F, Fut>(&self, middleware: F)
+    where
+        F: Fn(&Event) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        self.inner
+            .middleware
+            .lock()
+            .push(Arc::new(move |event| Box::pin(middleware(event))));
+        self.inner.has_middleware.store(true, Ordering::Release);
+    }
+}

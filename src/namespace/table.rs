@@ -1,0 +1,154 @@
+//! The namespaces of a server: those registered by name, those made on demand from a pattern.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytestring::ByteString;
+use parking_lot::RwLock;
+
+use super::handlers::Definition;
+use super::handshake::Handshake;
+use crate::hub::{Flags, Selection};
+use crate::protocol::socketio::Args;
+use crate::server::Shared;
+
+/// A namespace.
+#[derive(Debug)]
+pub(crate) struct NamespaceInner {
+    /// Its number, which stands for the name on the delivery path.
+    pub(crate) index: u32,
+    name: ByteString,
+    pub(crate) definition: Arc<Definition>,
+    shared: Arc<Shared>,
+    next_ack_id: AtomicU64,
+    /// Sockets that are in it or on their way in.
+    n_sockets: AtomicUsize,
+}
+
+impl NamespaceInner {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn next_ack_id(&self) -> u64 {
+        self.next_ack_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn n_sockets(&self) -> usize {
+        self.n_sockets.load(Ordering::Relaxed)
+    }
+
+    /// Puts an event into the log of connection state recovery, if there is one and the event may be
+    /// replayed: its number there, and the arguments with the offset as one more.
+    pub(crate) fn log(
+        &self,
+        flags: &Flags,
+        name: &str,
+        args: &Args,
+        selection: impl FnOnce() -> Selection,
+    ) -> Option<(u64, Args)> {
+        let recovery = self.shared.recovery.as_ref().filter(|_| !flags.volatile)?;
+        Some(recovery.log(self.index, name, args, selection()))
+    }
+}
+
+/// Decides whether a name that a client asks for matches; see [`crate::ServerBuilder::namespace_matching`].
+pub(crate) type Predicate = Box<dyn Fn(&str, &Handshake) -> bool + Send + Sync>;
+
+/// All namespaces of a server.
+pub(crate) struct Namespaces {
+    by_name: RwLock<HashMap<ByteString, Arc<NamespaceInner>>>,
+    parents: Vec<(Predicate, Arc<Definition>)>,
+    next_index: AtomicU32,
+    shared: OnceLock<Weak<Shared>>,
+}
+
+impl std::fmt::Debug for Namespaces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Namespaces")
+            .field("names", &self.names())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Namespaces {
+    pub(crate) fn new(parents: Vec<(Predicate, Arc<Definition>)>) -> Self {
+        Self {
+            by_name: RwLock::default(),
+            parents,
+            next_index: AtomicU32::new(0),
+            shared: OnceLock::new(),
+        }
+    }
+
+    /// Tells the table whose it is, and adds the namespaces that have names.
+    pub(crate) fn open(&self, shared: &Arc<Shared>, named: Vec<(ByteString, Arc<Definition>)>) {
+        let _ = self.shared.set(Arc::downgrade(shared));
+        for (name, definition) in named {
+            self.insert(name, definition);
+        }
+    }
+
+    fn insert(&self, name: ByteString, definition: Arc<Definition>) -> Option<Arc<NamespaceInner>> {
+        let shared = self.shared.get()?.upgrade()?;
+        let mut by_name = self.by_name.write();
+        let nsp = by_name.entry(name.clone()).or_insert_with(|| {
+            Arc::new(NamespaceInner {
+                index: self.next_index.fetch_add(1, Ordering::Relaxed),
+                name,
+                definition,
+                shared,
+                next_ack_id: AtomicU64::new(0),
+                n_sockets: AtomicUsize::new(0),
+            })
+        });
+        Some(Arc::clone(nsp))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<NamespaceInner>> {
+        self.by_name.read().get(name).cloned()
+    }
+
+    pub(crate) fn names(&self) -> Vec<ByteString> {
+        self.by_name.read().keys().cloned().collect()
+    }
+
+    /// The namespace for a socket that wants in, made from a pattern if need be. Counts the socket;
+    /// [`Namespaces::leave`] takes it back.
+    pub(crate) fn enter(&self, name: &str, handshake: &Handshake) -> Option<Arc<NamespaceInner>> {
+        let count = |nsp: &Arc<NamespaceInner>| {
+            nsp.n_sockets.fetch_add(1, Ordering::Relaxed);
+            Arc::clone(nsp)
+        };
+        // Counted under the lock, so that `leave` cannot remove it in between.
+        if let Some(nsp) = self.by_name.read().get(name).map(count) {
+            return Some(nsp);
+        }
+        let (_, definition) = self
+            .parents
+            .iter()
+            .find(|(matches, _)| matches(name, handshake))?;
+        self.insert(name.into(), Arc::clone(definition))?;
+        self.by_name.read().get(name).map(count)
+    }
+
+    /// A socket has left (or never got in). An empty namespace that came from a pattern goes too, if
+    /// the configuration says so.
+    pub(crate) fn leave(&self, nsp: &NamespaceInner) {
+        let is_last = nsp.n_sockets.fetch_sub(1, Ordering::Relaxed) == 1;
+        if is_last
+            && nsp.definition.is_pattern
+            && nsp.shared.config.socketio.cleanup_empty_child_namespaces
+        {
+            let mut by_name = self.by_name.write();
+            if nsp.n_sockets() == 0 {
+                by_name.remove(nsp.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Connection state recovery in memory: the log of what was emitted, and the state of those who left.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytestring::ByteString;
+use parking_lot::Mutex;
+
+use crate::SocketId;
+use crate::config::RecoveryConfig;
+use crate::hub::Selection;
+use crate::namespace::Room;
+use crate::protocol::socketio::{Args, Value};
+
+/// What is kept of a socket that left.
+#[derive(Clone, Debug)]
+pub(crate) struct Saved {
+    pub(crate) id: SocketId,
+    pub(crate) rooms: Vec<Room>,
+    pub(crate) data: Value,
+}
+
+/// What a client that comes back gets.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    pub(crate) saved: Saved,
+    /// Events it has missed, with their offsets as last argument, in order.
+    pub(crate) missed: Vec<(ByteString, Args)>,
+    /// The number of the last event that was looked at.
+    pub(crate) up_to: u64,
+}
+
+/// The state of a server for all its namespaces.
+///
+/// The three operations ([`Recovery::log`], [`Recovery::save`], [`Recovery::restore`]) are all that the
+/// rest of the crate knows: a store that several servers share can take their place.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    window: Duration,
+    max_packets: usize,
+    max_sessions: usize,
+    /// Makes the offsets of this process unlike those of the last.
+    epoch: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    logs: HashMap<u32, Log>,
+    sessions: HashMap<ByteString, (u32, Instant, Saved)>,
+    /// In the order of leaving, for the cap and the sweep.
+    order: VecDeque<(Instant, ByteString)>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    packets: VecDeque<Logged>,
+    /// The number of the first packet in the log; they are consecutive.
+    first: u64,
+}
+
+#[derive(Debug)]
+struct Logged {
+    at: Instant,
+    selection: Selection,
+    name: ByteString,
+    args: Args,
+}
+
+impl Recovery {
+    pub(crate) fn new(config: &RecoveryConfig) -> Self {
+        Self {
+            window: config.max_disconnection_duration,
+            max_packets: config.max_packets,
+            max_sessions: config.max_sessions,
+            epoch: SocketId::generate().as_str()[..6].to_owned(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Remembers an event: its number, and its arguments with the offset as one more.
+    pub(crate) fn log(
+        &self,
+        nsp: u32,
+        name: &str,
+        args: &Args,
+        selection: Selection,
+    ) -> (u64, Args) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let log = state.logs.entry(nsp).or_insert_with(|| Log {
+            first: 1,
+            ..Log::default()
+        });
+        while log.packets.front().is_some_and(|oldest| {
+            log.packets.len() >= self.max_packets || now.duration_since(oldest.at) > self.window
+        }) {
+            log.packets.pop_front();
+            log.first += 1;
+        }
+        let number = log.first + log.packets.len() as u64;
+        let args = args.with_appended(&self.offset(number));
+        log.packets.push_back(Logged {
+            at: now,
+            selection,
+            name: name.into(),
+            args: args.clone(),
+        });
+        (number, args)
+    }
+
+    fn offset(&self, number: u64) -> String {
+        format!("{}{number:x}", self.epoch)
+    }
+
+    fn number(&self, offset: &str) -> Option<u64> {
+        u64::from_str_radix(offset.strip_prefix(&self.epoch)?, 16).ok()
+    }
+
+    /// Keeps the state of a socket that left, under its private id.
+    pub(crate) fn save(&self, nsp: u32, pid: ByteString, saved: Saved) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        while state.order.front().is_some_and(|(at, _)| {
+            state.sessions.len() >= self.max_sessions || now.duration_since(*at) > self.window
+        }) {
+            if let Some((at, pid)) = state.order.pop_front()
+                && state
+                    .sessions
+                    .get(&pid)
+                    .is_some_and(|(_, saved_at, _)| *saved_at == at)
+            {
+                state.sessions.remove(&pid);
+            }
+        }
+        state.order.push_back((now, pid.clone()));
+        state.sessions.insert(pid, (nsp, now, saved));
+    }
+
+    /// The state of the socket with this private id, and what it has missed since `offset`; `None` if
+    /// either is not kept (any more). The state can be restored once.
+    pub(crate) fn restore(&self, nsp: u32, pid: &str, offset: &str) -> Option<Restored> {
+        let number = self.number(offset)?;
+        let mut state = self.state.lock();
+        let State { logs, sessions, .. } = &mut *state;
+        let (of, at, _) = sessions.get(pid)?;
+        let log = logs.get(&nsp)?;
+        let end = log.first + log.packets.len() as u64;
+        if *of != nsp || at.elapsed() > self.window || number < log.first || number >= end {
+            return None;
+        }
+        let (_, _, saved) = sessions.remove(pid)?;
+        let skip = usize::try_from(number + 1 - log.first).ok()?;
+        let is_in = |room: &Room| *saved.id.as_str() == **room || saved.rooms.contains(room);
+        let missed = log
+            .packets
+            .iter()
+            .skip(skip)
+            .filter(|logged| {
+                let Selection { rooms, except } = &logged.selection;
+                (rooms.is_empty() || rooms.iter().any(is_in)) && !except.iter().any(is_in)
+            })
+            .map(|logged| (logged.name.clone(), logged.args.clone()))
+            .collect();
+        Some(Restored {
+            missed,
+            up_to: end - 1,
+            saved,
+        })
+    }
+}

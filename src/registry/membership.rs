@@ -1,0 +1,188 @@
+//! The index itself: per namespace, who is there and who is in which room.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use actix::Recipient;
+use rustc_hash::FxHashMap;
+
+use crate::SocketId;
+use crate::hub::Selection;
+use crate::namespace::{Room, RoomEvent, SocketInner};
+
+/// All namespaces of this node.
+#[derive(Debug, Default)]
+pub(super) struct Membership(FxHashMap<u32, Space>);
+
+#[derive(Default)]
+struct Space {
+    /// Everybody. A socket's own room has no entry in `rooms`: this map stands for it.
+    sockets: HashMap<SocketId, Arc<SocketInner>>,
+    rooms: HashMap<Room, HashSet<SocketId>>,
+    watchers: Vec<Recipient<RoomEvent>>,
+}
+
+impl std::fmt::Debug for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Space")
+            .field("n_sockets", &self.sockets.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Space {
+    fn tell(&mut self, event: impl FnOnce() -> RoomEvent) {
+        if self.watchers.is_empty() {
+            return;
+        }
+        let event = event();
+        self.watchers.retain(Recipient::connected);
+        for watcher in &self.watchers {
+            watcher.do_send(event.clone());
+        }
+    }
+
+    fn own(&self, room: &Room) -> Option<&SocketId> {
+        let (id, socket) = self.sockets.get_key_value::<str>(room)?;
+        socket.is_in_own_room().then_some(id)
+    }
+
+    fn members(&self, room: &Room) -> impl Iterator<Item = &SocketId> {
+        self.rooms
+            .get(room)
+            .into_iter()
+            .flatten()
+            .chain(self.own(room))
+    }
+
+    fn is_unused(&self) -> bool {
+        self.sockets.is_empty() && self.watchers.is_empty()
+    }
+}
+
+impl Membership {
+    pub(super) fn join(&mut self, socket: &Arc<SocketInner>, rooms: Vec<Room>) {
+        let space = self.0.entry(socket.namespace().index).or_default();
+        let id = socket.id();
+        space.sockets.insert(id.clone(), Arc::clone(socket));
+        for room in rooms {
+            let is_new = !space.rooms.contains_key(&room);
+            let has_joined = *room == *id.as_str()
+                || space
+                    .rooms
+                    .entry(room.clone())
+                    .or_default()
+                    .insert(id.clone());
+            if is_new {
+                space.tell(|| RoomEvent::Created(room.clone()));
+            }
+            if has_joined {
+                space.tell(|| RoomEvent::Joined(room, id.clone()));
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self, socket: &Arc<SocketInner>, room: &Room) {
+        let id = socket.id();
+        let Some(space) = self.0.get_mut(&socket.namespace().index) else {
+            return;
+        };
+        if !space
+            .sockets
+            .get(id)
+            .is_some_and(|known| Arc::ptr_eq(known, socket))
+        {
+            return;
+        }
+        let is_own = **room == *id.as_str();
+        let has_left = is_own
+            || space
+                .rooms
+                .get_mut(room)
+                .is_some_and(|members| members.remove(id));
+        if has_left {
+            space.tell(|| RoomEvent::Left(room.clone(), id.clone()));
+        }
+        if space.rooms.get(room).map_or(is_own, HashSet::is_empty) {
+            space.rooms.remove(room);
+            space.tell(|| RoomEvent::Deleted(room.clone()));
+        }
+    }
+
+    /// The socket has gone. One that came back under the same id meanwhile stays.
+    pub(super) fn remove(&mut self, socket: &Arc<SocketInner>, rooms: &[Room]) {
+        for room in rooms {
+            self.leave(socket, room);
+        }
+        let nsp = socket.namespace().index;
+        let Some(space) = self.0.get_mut(&nsp) else {
+            return;
+        };
+        if space
+            .sockets
+            .get(socket.id())
+            .is_some_and(|known| Arc::ptr_eq(known, socket))
+        {
+            space.sockets.remove(socket.id());
+        }
+        if space.is_unused() {
+            self.0.remove(&nsp);
+        }
+    }
+
+    pub(super) fn watch(&mut self, nsp: u32, watcher: Recipient<RoomEvent>) {
+        self.0.entry(nsp).or_default().watchers.push(watcher);
+    }
+
+    /// All rooms, sorted.
+    pub(super) fn rooms(&self, nsp: u32) -> Vec<Room> {
+        let Some(space) = self.0.get(&nsp) else {
+            return Vec::new();
+        };
+        let own = space
+            .sockets
+            .values()
+            .filter(|socket| socket.is_in_own_room());
+        let rooms: BTreeSet<_> = own
+            .map(|socket| Room::from(socket.id().as_str()))
+            .chain(space.rooms.keys().cloned())
+            .collect();
+        rooms.into_iter().collect()
+    }
+
+    pub(super) fn room_size(&self, nsp: u32, room: &Room) -> usize {
+        self.0
+            .get(&nsp)
+            .map_or(0, |space| space.members(room).count())
+    }
+
+    /// The connected sockets that `selection` addresses, sorted by id.
+    pub(super) fn select(&self, nsp: u32, selection: &Selection) -> Vec<Arc<SocketInner>> {
+        let Some(space) = self.0.get(&nsp) else {
+            return Vec::new();
+        };
+        let except: HashSet<_> = selection
+            .except
+            .iter()
+            .flat_map(|room| space.members(room))
+            .collect();
+        let chosen: Box<dyn Iterator<Item = &SocketId>> = if selection.rooms.is_empty() {
+            Box::new(space.sockets.keys())
+        } else {
+            Box::new(selection.rooms.iter().flat_map(|room| space.members(room)))
+        };
+        let sockets: BTreeMap<_, _> = chosen
+            .filter(|id| !except.contains(id))
+            .filter_map(|id| {
+                Some((
+                    id,
+                    space
+                        .sockets
+                        .get(id)
+                        .filter(|socket| socket.is_connected())?,
+                ))
+            })
+            .collect();
+        sockets.into_values().cloned().collect()
+    }
+}

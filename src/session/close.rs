@@ -1,0 +1,142 @@
+//! The ends of a session: in good order, at once, and what its transport is left with.
+
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use super::{Application, PollAnswer, Session, State};
+use crate::hub::{Link, Parcel, Seat, Timer};
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::Transport;
+use crate::protocol::websocket;
+
+/// How long a close packet waits for a poll that takes it.
+///
+/// Source: `packages/engine.io/lib/transports/polling.ts`, `closeTimeout`.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Session {
+    /// Closes in good order: what is queued is sent first. The application hears of it at once if it is
+    /// Socket.IO, at the end otherwise, as in the reference.
+    pub(super) fn close(&mut self, reason: DisconnectReason, ctx: &mut Context<Self>) {
+        if self.state != State::Open {
+            return;
+        }
+        let is_polling_idly = {
+            let hub = self.hub.borrow();
+            hub.seats
+                .get(self.seat)
+                .is_some_and(|seat| matches!(seat.link, Link::Polling(None)))
+        };
+        if !is_polling_idly {
+            return self.end(reason, ctx);
+        }
+        if let Application::SocketIo(_) = self.application {
+            self.disconnect_all(reason);
+        }
+        self.state = State::Closing(reason);
+        self.hub
+            .borrow_mut()
+            .set_timer(self.seat, Timer::Close, Instant::now() + CLOSE_TIMEOUT);
+    }
+
+    /// Ends now.
+    pub(super) fn end(&mut self, reason: DisconnectReason, ctx: &mut Context<Self>) {
+        self.finish(reason);
+        ctx.stop();
+    }
+
+    /// The one exit door: tells the application, gives up the seat, ends the transport. Safe to run twice.
+    pub(super) fn finish(&mut self, reason: DisconnectReason) {
+        self.finish_with_code(reason, None);
+    }
+
+    pub(super) fn finish_with_code(
+        &mut self,
+        reason: DisconnectReason,
+        close: Option<(u16, String)>,
+    ) {
+        if self.state == State::Closed {
+            return;
+        }
+        let sid = self.sid();
+        self.state = State::Closed;
+        self.disconnect_all(reason);
+        if let Application::Raw(connection) = &mut self.application {
+            connection.close(reason);
+        }
+        self.abandon_upgrade(None);
+        let seat = self.hub.borrow_mut().remove_seat(self.seat);
+        if let Some(seat) = seat {
+            let transport = seat.link.transport();
+            log::debug!("a session has ended sid={sid} transport={transport} reason={reason}");
+            end_transport(seat, reason, close);
+        }
+        self.server.connection_closed(&self.handshake);
+        self.inbox.clear();
+        self.frames_done = None;
+        if let Some(answer) = self.post_answer.take() {
+            // Whoever posted may have gone.
+            let _ = answer.send(super::PostAnswer::Done);
+        }
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+
+    pub(super) fn transport(&self) -> Transport {
+        self.hub
+            .borrow()
+            .seats
+            .get(self.seat)
+            .map_or(Transport::Websocket, |seat| seat.link.transport())
+    }
+}
+
+/// Says goodbye on whatever transport the session had.
+fn end_transport(mut seat: Seat, reason: DisconnectReason, close: Option<(u16, String)>) {
+    let closed_by_client = reason == DisconnectReason::TransportClose;
+    match std::mem::replace(&mut seat.link, Link::Gone) {
+        Link::Gone | Link::Polling(None) => {}
+        Link::Polling(Some(poll)) => {
+            // The client that closed itself gets a noop, all others the close packet.
+            if closed_by_client {
+                seat.clear();
+            }
+            seat.push_last(Parcel::text(if closed_by_client { "6" } else { "1" }));
+            // The request may have ended.
+            let _ = poll.send(PollAnswer::Payload(seat.take_payload()));
+        }
+        Link::Direct(stream) => {
+            let broken = reason == DisconnectReason::TransportError && close.is_none();
+            let mut frames = if broken {
+                Vec::new()
+            } else {
+                seat.take_frames()
+            };
+            frames.push(close_frame(reason, close));
+            // A client that has sent its close frame waits for us to end the connection.
+            stream.end(frames, !closed_by_client);
+        }
+        Link::Mounted(outlet) => {
+            for frame in seat.take_frames() {
+                outlet.push(frame);
+            }
+            outlet.push(close_frame(reason, close));
+            outlet.close();
+        }
+    }
+}
+
+fn close_frame(reason: DisconnectReason, close: Option<(u16, String)>) -> bytes::Bytes {
+    match (close, reason) {
+        (Some((code, why)), _) => websocket::close_frame(code, &why),
+        (None, DisconnectReason::ServerShuttingDown) => {
+            websocket::close_frame(1001, "server shutting down")
+        }
+        (None, DisconnectReason::TransportError | DisconnectReason::ParseError) => {
+            websocket::close_frame(1008, reason.as_str())
+        }
+        (None, _) => websocket::close_frame(1000, ""),
+    }
+}

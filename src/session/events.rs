@@ -1,0 +1,161 @@
+//! Socket.IO packets: events to their handlers, acks to those who wait, the rest to the sockets.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::{Application, Session};
+use crate::metrics::Counter;
+use crate::namespace::{Ack, Delivery, Event, Socket};
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::ProtocolVersion;
+use crate::protocol::socketio::{self, Args, Body, DecodeError, Packet};
+
+impl Session {
+    pub(super) fn socketio_text(&mut self, text: ByteString, ctx: &mut Context<Self>) {
+        let limits = self.server.packet_limits();
+        let Some(sockets) = self.sockets() else {
+            return;
+        };
+        let packet = sockets.decoder.text(&text, &limits);
+        self.decoded(packet, ctx);
+    }
+
+    pub(super) fn socketio_binary(&mut self, bytes: Bytes, ctx: &mut Context<Self>) {
+        let limits = self.server.packet_limits();
+        let Some(sockets) = self.sockets() else {
+            return;
+        };
+        let packet = sockets.decoder.binary(bytes, &limits);
+        self.decoded(packet, ctx);
+    }
+
+    fn decoded(&mut self, packet: Result<Option<Packet>, DecodeError>, ctx: &mut Context<Self>) {
+        match packet {
+            Ok(Some(packet)) => {
+                if self.incomplete_since.is_some() {
+                    self.note_incomplete(false);
+                }
+                self.socketio_packet(packet, ctx);
+            }
+            // Attachments follow.
+            Ok(None) => self.note_incomplete(true),
+            Err(err) => {
+                self.server.metrics.count(Counter::ParseError);
+                log::debug!("what came is no packet sid={} why={err}", self.sid());
+                self.close(DisconnectReason::ForcedClose, ctx);
+            }
+        }
+    }
+
+    // Hot: finds the socket by comparing names (most sessions have one), hands the event over.
+    fn socketio_packet(&mut self, packet: Packet, ctx: &mut Context<Self>) {
+        let Application::SocketIo(sockets) = &mut self.application else {
+            return;
+        };
+        let (nsp, query) = match self.version {
+            ProtocolVersion::V4 => (&*packet.nsp, ""),
+            ProtocolVersion::V3 => socketio::split_query(&packet.nsp),
+        };
+        let index = sockets.position(nsp);
+        let is_connected = index.is_some_and(|index| sockets.seated[index].is_connected);
+        match (packet.body, index) {
+            (Body::Connect { auth }, None) => {
+                let auth = match self.version {
+                    ProtocolVersion::V4 => auth,
+                    ProtocolVersion::V3 => socketio::query_auth(query),
+                };
+                let nsp = ByteString::from(nsp);
+                self.connect(&nsp, auth, ctx);
+            }
+            (Body::Event { id, name, args }, Some(index)) if is_connected => {
+                self.event(index, id, name, args, ctx)
+            }
+            (Body::Ack { id, args }, Some(index)) if is_connected => {
+                let resolved =
+                    id.is_some_and(|id| sockets.seated[index].socket.resolve_ack(id, args));
+                if !resolved {
+                    self.server.metrics.count(Counter::UnknownAck);
+                }
+            }
+            (Body::Disconnect, Some(index)) => {
+                self.disconnect_at(index, DisconnectReason::ClientNamespaceDisconnect);
+            }
+            (Body::Empty, Some(_)) => {}
+            // In the root namespace of revision 3 already.
+            (Body::Connect { .. }, Some(_))
+                if self.version == ProtocolVersion::V3 && nsp == "/" => {}
+            (
+                Body::Connect { .. }
+                | Body::Disconnect
+                | Body::Event { .. }
+                | Body::Ack { .. }
+                | Body::Empty
+                | Body::ConnectError { .. },
+                _,
+            ) => {
+                self.server.metrics.count(Counter::ParseError);
+                log::debug!(
+                    "a packet does not fit the state of its namespace sid={}",
+                    self.sid()
+                );
+                self.close(DisconnectReason::ForcedServerClose, ctx);
+            }
+        }
+    }
+
+    // Hot: one message to the handler, whose arguments are a slice of what arrived.
+    fn event(
+        &mut self,
+        index: usize,
+        id: Option<u64>,
+        name: ByteString,
+        args: Args,
+        ctx: &mut Context<Self>,
+    ) {
+        let Application::SocketIo(sockets) = &self.application else {
+            return;
+        };
+        let seated = &sockets.seated[index];
+        let socket = Socket::from(Arc::clone(&seated.socket));
+        let ack = id.map_or_else(Ack::none, |id| Ack::new(socket.clone(), id));
+        if name.len() > self.server.config.limits.event_name_bytes {
+            self.server.metrics.count(Counter::EventRefused);
+            log::debug!(
+                "an event name is too long sid={} bytes={}",
+                self.sid(),
+                name.len()
+            );
+            return ack.refuse("the event name is too long");
+        }
+        let event = Event::new(socket, name, args, ack);
+        let of_namespace = &seated.socket.nsp.definition.event_middleware;
+        let of_socket = seated.socket.middleware();
+        if of_namespace.is_empty() && of_socket.is_empty() {
+            if let Delivery::Waiting(waiting) = seated.dispatch.event(event) {
+                self.block_on(waiting.into_actor(self), ctx);
+            }
+            return;
+        }
+        let middleware: Vec<_> = of_namespace.iter().cloned().chain(of_socket).collect();
+        let (dispatch, metrics) = (
+            std::rc::Rc::clone(&seated.dispatch),
+            Arc::clone(&self.server.metrics),
+        );
+        let run = async move {
+            for middleware in middleware {
+                if let Err(refusal) = middleware(&event).await {
+                    metrics.count(Counter::EventRefused);
+                    log::debug!("an event is refused event={} why={refusal}", event.name());
+                    return event.ack.refuse(&refusal.message);
+                }
+            }
+            if let Delivery::Waiting(waiting) = dispatch.event(event) {
+                waiting.await;
+            }
+        };
+        self.block_on(run.into_actor(self), ctx);
+    }
+}

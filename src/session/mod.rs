@@ -1,0 +1,386 @@
+//! # Session
+//! Owns: one client's Engine.IO session: its state, its upgrade, its sockets, what it has begun to send.
+//! Runs: one per client, on the worker that answered its handshake.
+//! Receives: [`Command`]; frames, from the stream it reads. Sends: packets into its seat at the hub;
+//! events to handler actors; membership to the registry.
+//! Stops: through [`Session::end`], whatever ends it. Never: runs inside a response body, awaits Redis.
+
+mod close;
+mod events;
+mod packets;
+mod polling;
+mod reader;
+mod sockets;
+mod upgrade;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Waker;
+use std::time::Instant;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+pub(crate) use polling::{PollAnswer, PostAnswer};
+pub(crate) use reader::{Frame, Inbound, outlet, read_mounted};
+pub(crate) use upgrade::{Offer, Wire};
+
+use crate::engine;
+use crate::hub::{
+    self, Body, Dialect, Heartbeat, Hub, Link, MemberKey, Parcel, Seat, SeatKey, Timer,
+};
+use crate::namespace::Handshake;
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::{self, Open, PacketType, ProtocolVersion, Sid, Transport};
+use crate::protocol::websocket::WsError;
+use crate::server::{Shared, Upper};
+use sockets::Sockets;
+use upgrade::Upgrade;
+
+/// What a session is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A client polls.
+    Poll(oneshot::Sender<PollAnswer>),
+    /// The connection of the poll that waits has ended.
+    PollAborted,
+    /// The body of a POST begins.
+    PostBegins(oneshot::Sender<PostAnswer>),
+    /// The body of a POST is complete.
+    Post {
+        body: Bytes,
+        is_binary: bool,
+        answer: oneshot::Sender<PostAnswer>,
+    },
+    /// The body of a POST did not become complete.
+    PostAborted { is_too_large: bool },
+    /// A WebSocket for this session.
+    Upgrade(Offer),
+    /// Frames from a connection that another task reads; `done` when there is room for more.
+    Frames {
+        carrier: u32,
+        frames: Vec<Frame>,
+        done: oneshot::Sender<()>,
+    },
+    /// The connection cannot be used any more.
+    TransportError(&'static str),
+    /// Nothing was heard for too long.
+    PingTimeout,
+    /// A timer has run out.
+    Due(Timer),
+    /// Sockets were disconnected by the server, with `close` the session too.
+    Kicked {
+        members: Vec<MemberKey>,
+        close: bool,
+    },
+    /// The program closes the session.
+    Close,
+    /// The server ends.
+    Shutdown,
+}
+
+impl Message for Command {
+    type Result = ();
+}
+
+impl Command {
+    /// Answers in place of a session that is not there.
+    pub(crate) fn refuse(self) {
+        let unknown = engineio::HandshakeError::UnknownSid;
+        match self {
+            // Whoever asked may have gone.
+            Self::Poll(answer) => drop(answer.send(PollAnswer::Refused(unknown))),
+            Self::PostBegins(answer) | Self::Post { answer, .. } => {
+                drop(answer.send(PostAnswer::Refused(unknown)))
+            }
+            Self::Upgrade(offer) => offer.refuse(&unknown),
+            Self::PollAborted
+            | Self::PostAborted { .. }
+            | Self::Frames { .. }
+            | Self::TransportError(_)
+            | Self::PingTimeout
+            | Self::Due(_)
+            | Self::Kicked { .. }
+            | Self::Close
+            | Self::Shutdown => {}
+        }
+    }
+}
+
+/// Whether packets are still exchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// We wait for a poll that takes the close packet with it.
+    Closing(DisconnectReason),
+    Closed,
+}
+
+/// What is on top of Engine.IO.
+enum Application {
+    SocketIo(Box<Sockets>),
+    Raw(Box<dyn engine::Connection>),
+}
+
+/// See the module documentation.
+pub(crate) struct Session {
+    hub: Rc<RefCell<Hub>>,
+    seat: SeatKey,
+    server: Arc<Shared>,
+    handshake: Arc<Handshake>,
+    version: ProtocolVersion,
+    /// The [`Transport`], for the handles of its sockets.
+    transport: Arc<AtomicU8>,
+    state: State,
+    application: Application,
+    upgrade: Option<Upgrade>,
+    /// A handler or a middleware has to finish before the next packet is looked at.
+    is_blocked: bool,
+    /// What arrived while the session was blocked.
+    inbox: VecDeque<Inbound>,
+    /// Whom to tell when the inbox is empty.
+    post_answer: Option<oneshot::Sender<PostAnswer>>,
+    frames_done: Option<oneshot::Sender<()>>,
+    /// Wakes the task that reads the stream when the session is blocked no more.
+    reader: Option<Waker>,
+    /// What to read from when the actor has started.
+    wire: Option<Wire>,
+    /// The number of the connection that carries the session; frames of others are old.
+    carrier: u32,
+    /// Since when a packet or message has been incomplete.
+    incomplete_since: Option<Instant>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a session begins.
+pub(crate) struct Opening {
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) version: ProtocolVersion,
+    pub(crate) sid: Sid,
+    /// Binary packets are sent as base64 (revision 3).
+    pub(crate) is_base64: bool,
+    /// The WebSocket it begins on; with polling there is none.
+    pub(crate) wire: Option<Wire>,
+}
+
+impl Session {
+    /// Opens a session on this worker: its seat, with the first packets in the outbox.
+    pub(crate) fn open(hub: &Rc<RefCell<Hub>>, opening: Opening) -> SeatKey {
+        let Opening {
+            handshake,
+            version,
+            sid,
+            is_base64,
+            wire,
+        } = opening;
+        let context = Context::new();
+        let now = Instant::now();
+        let mut state = hub.borrow_mut();
+        let server = Arc::clone(&state.server);
+        let engine = &server.config.engine;
+        let heartbeat = match version {
+            ProtocolVersion::V4 => Heartbeat::PingAt(now + engine.ping_interval),
+            ProtocolVersion::V3 => {
+                Heartbeat::DeadAt(now + engine.ping_interval + engine.ping_timeout)
+            }
+        };
+        let (link, deflate, transport) = match &wire {
+            None => (Link::Polling(None), None, Transport::Polling),
+            Some(wire) => (wire.link(), wire.deflate(engine), Transport::Websocket),
+        };
+        let dialect = Dialect::new(version, is_base64);
+        let mut seat = Seat::new(sid, context.address(), dialect, link, heartbeat);
+        seat.deflate = deflate;
+        let key = state.add_seat(seat);
+        if let Some(head) = wire.as_ref().and_then(Wire::head) {
+            state.push(key, Parcel::new(Body::Raw(head), false));
+        }
+        let open = Open {
+            sid: &sid,
+            upgrades: transport.upgrades(server.transports(), engine.allow_upgrades),
+            ping_interval_ms: u64::try_from(engine.ping_interval.as_millis()).unwrap_or(u64::MAX),
+            ping_timeout_ms: u64::try_from(engine.ping_timeout.as_millis()).unwrap_or(u64::MAX),
+            max_payload_bytes: engine.max_http_buffer_size,
+        };
+        state.push(key, Parcel::text(open.packet()));
+        if let Some(packet) = &engine.initial_packet {
+            state.push(
+                key,
+                Parcel::text(engineio::encode_text(PacketType::Message, packet)),
+            );
+        }
+        let application = match &server.upper {
+            Upper::SocketIo(_) => {
+                state.set_timer(
+                    key,
+                    Timer::Connect,
+                    now + server.config.socketio.connect_timeout,
+                );
+                Application::SocketIo(Box::new(Sockets::new(&server)))
+            }
+            Upper::Raw(application) => {
+                let client = engine::Client::new(Arc::clone(&state.handle), key, version);
+                Application::Raw(application.connect(client, &handshake))
+            }
+        };
+        drop(state);
+        let session = Self {
+            hub: Rc::clone(hub),
+            seat: key,
+            server,
+            handshake,
+            version,
+            transport: Arc::new(AtomicU8::new(u8::from(transport == Transport::Websocket))),
+            state: State::Open,
+            application,
+            upgrade: None,
+            is_blocked: false,
+            inbox: VecDeque::new(),
+            post_answer: None,
+            frames_done: None,
+            reader: None,
+            wire,
+            carrier: 0,
+            incomplete_since: None,
+        };
+        log::debug!("a session is open sid={sid} transport={transport} eio={version}");
+        let _ = context.run(session);
+        key
+    }
+
+    fn push(&self, parcel: Rc<Parcel>) {
+        self.hub.borrow_mut().push(self.seat, parcel);
+    }
+
+    fn set_transport(&self, transport: Transport) {
+        self.transport.store(
+            u8::from(transport == Transport::Websocket),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// The sid as logs show it.
+    fn sid(&self) -> String {
+        self.hub
+            .borrow()
+            .seats
+            .get(self.seat)
+            .map(|seat| seat.sid.to_string())
+            .unwrap_or_default()
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        if let Some(wire) = self.wire.take() {
+            self.read_from(wire, reader::Role::Main, ctx);
+        }
+        // Clients of revision 3 are in the root namespace without asking.
+        if self.version == ProtocolVersion::V3 {
+            self.connect_v3(ctx);
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        // The one exit for sessions that nobody ended: their worker stops.
+        self.finish(DisconnectReason::ServerShuttingDown);
+    }
+}
+
+impl Handler<Command> for Session {
+    type Result = ();
+
+    fn handle(&mut self, command: Command, ctx: &mut Context<Self>) {
+        if self.state == State::Closed {
+            return command.refuse();
+        }
+        match command {
+            Command::Poll(answer) => self.poll(answer, ctx),
+            Command::PollAborted => self.poll_aborted(ctx),
+            Command::PostBegins(answer) => self.post_begins(answer, ctx),
+            Command::Post {
+                body,
+                is_binary,
+                answer,
+            } => self.post(&body, is_binary, answer, ctx),
+            Command::PostAborted { is_too_large } => self.post_aborted(is_too_large, ctx),
+            Command::Upgrade(offer) => self.offered(offer, ctx),
+            Command::Frames {
+                carrier,
+                frames,
+                done,
+            } => self.frames(carrier, frames, done, ctx),
+            Command::TransportError(why) => {
+                log::debug!("a transport failed sid={} why={why}", self.sid());
+                self.end(DisconnectReason::TransportError, ctx);
+            }
+            Command::PingTimeout => self.ping_timeout(ctx),
+            Command::Due(timer) => self.due(timer, ctx),
+            Command::Kicked { members, close } => self.kicked(&members, close, ctx),
+            Command::Close => self.close(DisconnectReason::ForcedClose, ctx),
+            Command::Shutdown => self.end(DisconnectReason::ServerShuttingDown, ctx),
+        }
+    }
+}
+
+impl Session {
+    fn due(&mut self, timer: Timer, ctx: &mut Context<Self>) {
+        match timer {
+            Timer::Connect => self.connect_due(ctx),
+            Timer::Upgrade => self.upgrade_due(ctx),
+            Timer::Noop => self.noop_due(),
+            Timer::Packet => self.packet_due(ctx),
+            Timer::Close => {
+                if let State::Closing(reason) = self.state {
+                    self.end(reason, ctx);
+                }
+            }
+            Timer::Heartbeat => {}
+        }
+    }
+
+    fn violation(&mut self, err: WsError, carrier_role: reader::Role, ctx: &mut Context<Self>) {
+        use crate::metrics::Counter;
+        let counter = if err.close_code() == 1009 {
+            Counter::TooLarge
+        } else {
+            Counter::WebsocketViolation
+        };
+        self.server.metrics.count(counter);
+        log::debug!(
+            "a websocket is closed sid={} code={} why={err}",
+            self.sid(),
+            err.close_code()
+        );
+        match carrier_role {
+            reader::Role::Probe => self.abandon_upgrade(Some(err.close_code())),
+            reader::Role::Main => {
+                self.finish_with_code(
+                    DisconnectReason::TransportError,
+                    Some((err.close_code(), err.to_string())),
+                );
+                ctx.stop();
+            }
+        }
+    }
+}
+
+/// Starts everything that is told to sessions of `hub` when their server ends.
+pub(crate) fn shut_down_all(hub: &hub::Hub) {
+    for seat in hub.seats.values() {
+        seat.session.do_send(Command::Shutdown);
+    }
+}

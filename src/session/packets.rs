@@ -1,0 +1,189 @@
+//! Engine.IO packets: what each one does to the session.
+
+use std::time::Instant;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::reader::{Inbound, OwnedData};
+use super::{Application, Session, State};
+use crate::engine::Message;
+use crate::hub::Timer;
+use crate::metrics::Counter;
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::{
+    Data, DecodeError, Packet, PacketType, ProtocolVersion, Transport,
+};
+
+impl Session {
+    // Hot: one match; the text of a message is copied once, into what the handler will own.
+    pub(super) fn packet(
+        &mut self,
+        packet: Result<Packet<'_>, DecodeError>,
+        ctx: &mut Context<Self>,
+    ) {
+        if self.state != State::Open {
+            return;
+        }
+        let packet = match packet {
+            Ok(packet) => packet,
+            Err(err) => return self.parse_error(&err, ctx),
+        };
+        match (packet.kind, self.version) {
+            (PacketType::Message, _) => match packet.data {
+                Data::Text(text) => self.text(text, ctx),
+                Data::Binary(bytes) => self.binary(&bytes, ctx),
+            },
+            (PacketType::Ping, ProtocolVersion::V3) => {
+                let mut hub = self.hub.borrow_mut();
+                hub.heard(self.seat, Instant::now());
+                hub.pong(self.seat);
+            }
+            (PacketType::Pong, ProtocolVersion::V4) => {
+                self.hub.borrow_mut().heard(self.seat, Instant::now())
+            }
+            (PacketType::Ping, ProtocolVersion::V4) | (PacketType::Pong, ProtocolVersion::V3) => {
+                log::debug!("a heartbeat went the wrong way sid={}", self.sid());
+                self.server.metrics.count(Counter::ParseError);
+                self.end(DisconnectReason::TransportError, ctx);
+            }
+            (PacketType::Close, _) => self.end(DisconnectReason::TransportClose, ctx),
+            (PacketType::Open | PacketType::Upgrade | PacketType::Noop, _) => {}
+        }
+    }
+
+    pub(super) fn parse_error(&mut self, err: &DecodeError, ctx: &mut Context<Self>) {
+        log::debug!("what came is no packet sid={} why={err}", self.sid());
+        self.server.metrics.count(Counter::ParseError);
+        self.end(DisconnectReason::ParseError, ctx);
+    }
+
+    fn text(&mut self, text: &str, ctx: &mut Context<Self>) {
+        match &mut self.application {
+            Application::SocketIo(_) => self.socketio_text(text.into(), ctx),
+            Application::Raw(connection) => connection.message(Message::Text(text)),
+        }
+    }
+
+    fn binary(&mut self, bytes: &[u8], ctx: &mut Context<Self>) {
+        match &mut self.application {
+            Application::SocketIo(_) => self.socketio_binary(Bytes::copy_from_slice(bytes), ctx),
+            Application::Raw(connection) => connection.message(Message::Binary(bytes)),
+        }
+    }
+
+    /// Takes the next packets out of the inbox until it is empty or one of them has to be waited for.
+    pub(super) fn drain_inbox(&mut self, ctx: &mut Context<Self>) {
+        while !self.is_blocked {
+            match self.inbox.pop_front() {
+                Some(Inbound::Packet(kind, OwnedData::Text(text))) => {
+                    self.packet(
+                        Ok(Packet {
+                            kind,
+                            data: Data::Text(&text),
+                        }),
+                        ctx,
+                    );
+                }
+                Some(Inbound::Packet(kind, OwnedData::Binary(bytes))) => {
+                    self.packet(
+                        Ok(Packet {
+                            kind,
+                            data: Data::Binary((&bytes[..]).into()),
+                        }),
+                        ctx,
+                    );
+                }
+                Some(Inbound::Broken(err)) => self.packet(Err(err), ctx),
+                Some(Inbound::Frame(role, frame)) => self.frame(role, frame.borrow(), ctx),
+                None => {
+                    self.frames_done = None;
+                    return self.posted();
+                }
+            }
+        }
+    }
+
+    /// Nothing more is looked at until `waiting` is done.
+    pub(super) fn block_on(
+        &mut self,
+        waiting: impl ActorFuture<Self, Output = ()> + 'static,
+        ctx: &mut Context<Self>,
+    ) {
+        self.is_blocked = true;
+        ctx.spawn(
+            waiting.map(|(), session: &mut Self, ctx: &mut Context<Self>| {
+                session.is_blocked = false;
+                session.drain_inbox(ctx);
+                if !session.is_blocked
+                    && let Some(reader) = session.reader.take()
+                {
+                    reader.wake();
+                }
+            }),
+        );
+    }
+
+    pub(super) fn ping_timeout(&mut self, ctx: &mut Context<Self>) {
+        if self.is_blocked {
+            // It is us who do not listen.
+            return self.hub.borrow_mut().heard(self.seat, Instant::now());
+        }
+        self.server.metrics.count(Counter::PingTimeout);
+        self.end(DisconnectReason::PingTimeout, ctx);
+    }
+
+    /// Notes whether a packet or message has begun and is not complete, and how long that may last.
+    pub(super) fn note_incomplete(&mut self, is_incomplete: bool) {
+        if !is_incomplete {
+            self.incomplete_since = None;
+        } else if self.incomplete_since.is_none() {
+            let now = Instant::now();
+            self.incomplete_since = Some(now);
+            let limit = self.server.config.limits.time_to_complete_packet;
+            self.hub
+                .borrow_mut()
+                .set_timer(self.seat, Timer::Packet, now + limit);
+        }
+    }
+
+    pub(super) fn packet_due(&mut self, ctx: &mut Context<Self>) {
+        let limit = self.server.config.limits.time_to_complete_packet;
+        match self.incomplete_since {
+            Some(since) if since.elapsed() >= limit => {
+                log::debug!("a packet did not become complete sid={}", self.sid());
+                self.server.metrics.count(Counter::IncompletePacket);
+                self.finish_with_code(
+                    DisconnectReason::TransportError,
+                    Some((1008, "a packet did not become complete in time".to_owned())),
+                );
+                ctx.stop();
+            }
+            Some(since) => self
+                .hub
+                .borrow_mut()
+                .set_timer(self.seat, Timer::Packet, since + limit),
+            None => {}
+        }
+    }
+
+    /// Copies what a packet says, for later.
+    pub(super) fn keep(packet: Result<Packet<'_>, DecodeError>) -> Inbound {
+        match packet {
+            Ok(Packet {
+                kind,
+                data: Data::Text(text),
+            }) => Inbound::Packet(kind, OwnedData::Text(ByteString::from(text))),
+            Ok(Packet {
+                kind,
+                data: Data::Binary(bytes),
+            }) => Inbound::Packet(kind, OwnedData::Binary(bytes.into_owned().into())),
+            Err(err) => Inbound::Broken(err),
+        }
+    }
+
+    pub(super) fn is_polling(&self) -> bool {
+        self.transport() == Transport::Polling
+    }
+}

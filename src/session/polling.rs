@@ -1,0 +1,185 @@
+//! HTTP long-polling: one request that waits, one that brings packets.
+
+use actix::prelude::*;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{Session, State};
+use crate::hub::{Link, Parcel, PollReply};
+use crate::metrics::Counter;
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::{self, BadRequest, HandshakeError};
+
+/// What a poll gets.
+#[derive(Debug)]
+pub(crate) enum PollAnswer {
+    /// Packets.
+    Payload(PollReply),
+    /// An error.
+    Refused(HandshakeError),
+    /// It overlaps with another; the session ends.
+    Overlap,
+}
+
+/// What a POST gets.
+#[derive(Debug)]
+pub(crate) enum PostAnswer {
+    /// `ok`, whatever became of the packets.
+    Done,
+    /// An error.
+    Refused(HandshakeError),
+    /// It overlaps with another, or has a form that the revision does not know; the session ends.
+    Overlap,
+}
+
+impl Session {
+    // Whoever asked may have gone, so the outcome of each `send` below is the same to us.
+
+    pub(super) fn poll(&mut self, answer: oneshot::Sender<PollAnswer>, ctx: &mut Context<Self>) {
+        if !self.is_polling() {
+            let _ = answer.send(PollAnswer::Refused(HandshakeError::BadRequest(
+                BadRequest::TransportMismatch,
+            )));
+            return;
+        }
+        let mut hub = self.hub.borrow_mut();
+        let Some(seat) = hub.seats.get_mut(self.seat) else {
+            return;
+        };
+        let Link::Polling(poll) = &mut seat.link else {
+            return;
+        };
+        if poll.as_ref().is_some_and(|waiting| !waiting.is_closed()) {
+            drop(hub);
+            let _ = answer.send(PollAnswer::Overlap);
+            return self.broken("polls overlap", ctx);
+        }
+        *poll = Some(answer);
+        let has_packets = !seat.is_empty();
+        if has_packets {
+            hub.mark_dirty(self.seat);
+        }
+        drop(hub);
+        if let State::Closing(reason) = self.state {
+            self.end(reason, ctx);
+        }
+    }
+
+    pub(super) fn poll_aborted(&mut self, ctx: &mut Context<Self>) {
+        let is_waiting = {
+            let hub = self.hub.borrow();
+            hub.seats.get(self.seat).is_some_and(
+                |seat| matches!(&seat.link, Link::Polling(Some(poll)) if poll.is_closed()),
+            )
+        };
+        if is_waiting {
+            self.broken("a poll was broken off", ctx);
+        }
+    }
+
+    pub(super) fn post_begins(
+        &mut self,
+        answer: oneshot::Sender<PostAnswer>,
+        ctx: &mut Context<Self>,
+    ) {
+        if !self.is_polling() {
+            let _ = answer.send(PostAnswer::Refused(HandshakeError::BadRequest(
+                BadRequest::TransportMismatch,
+            )));
+            return;
+        }
+        let was_posting = self
+            .hub
+            .borrow_mut()
+            .seats
+            .get_mut(self.seat)
+            .is_some_and(|seat| std::mem::replace(&mut seat.posting, true));
+        if was_posting {
+            let _ = answer.send(PostAnswer::Overlap);
+            return self.broken("posts overlap", ctx);
+        }
+        let _ = answer.send(PostAnswer::Done);
+    }
+
+    pub(super) fn post(
+        &mut self,
+        body: &Bytes,
+        is_binary: bool,
+        answer: oneshot::Sender<PostAnswer>,
+        ctx: &mut Context<Self>,
+    ) {
+        let limit = self.server.config.limits.packets_per_payload;
+        let lossy;
+        let body = if is_binary {
+            engineio::Body::Binary(body)
+        } else {
+            lossy = String::from_utf8_lossy(body);
+            engineio::Body::Text(&lossy)
+        };
+        self.post_answer = Some(answer);
+        for packet in engineio::decode_payload(self.version, body, limit) {
+            if self.is_blocked {
+                self.inbox.push_back(Self::keep(packet));
+            } else {
+                self.packet(packet, ctx);
+            }
+        }
+        if self.inbox.is_empty() && !self.is_blocked {
+            self.posted();
+        }
+    }
+
+    /// The packets of a POST have all been looked at.
+    pub(super) fn posted(&mut self) {
+        if let Some(answer) = self.post_answer.take() {
+            if let Some(seat) = self.hub.borrow_mut().seats.get_mut(self.seat) {
+                seat.posting = false;
+            }
+            let _ = answer.send(PostAnswer::Done);
+        }
+    }
+
+    pub(super) fn post_aborted(&mut self, is_too_large: bool, ctx: &mut Context<Self>) {
+        if let Some(seat) = self.hub.borrow_mut().seats.get_mut(self.seat) {
+            seat.posting = false;
+        }
+        if is_too_large {
+            // As in the reference, the session goes on.
+            self.server.metrics.count(Counter::TooLarge);
+            log::debug!(
+                "a body is too large sid={} limit={}",
+                self.sid(),
+                self.server.config.engine.max_http_buffer_size
+            );
+        } else {
+            self.broken("a post was broken off", ctx);
+        }
+    }
+
+    pub(super) fn broken(&mut self, why: &str, ctx: &mut Context<Self>) {
+        self.server.metrics.count(Counter::PollingBroken);
+        log::debug!("polling is broken sid={} why={why}", self.sid());
+        self.end(DisconnectReason::TransportError, ctx);
+    }
+
+    /// Lets a waiting poll go home, so that the client can change to its new transport.
+    pub(super) fn noop_due(&mut self) {
+        let Some(upgrade) = &self.upgrade else { return };
+        if !upgrade.is_probed() {
+            return;
+        }
+        let mut hub = self.hub.borrow_mut();
+        let is_idle = hub
+            .seats
+            .get(self.seat)
+            .is_some_and(|seat| seat.is_empty() && matches!(&seat.link, Link::Polling(Some(_))));
+        if is_idle {
+            hub.push(self.seat, Parcel::text("6"));
+        }
+        hub.set_timer(
+            self.seat,
+            crate::hub::Timer::Noop,
+            std::time::Instant::now() + super::upgrade::NOOP_INTERVAL,
+        );
+    }
+}

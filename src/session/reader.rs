@@ -1,0 +1,360 @@
+//! Reading a WebSocket, whoever reads it: frames become packets, or end the connection.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use actix::prelude::*;
+use bytes::Bytes;
+use bytestring::ByteString;
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
+
+use super::upgrade::Wire;
+use super::{Command, Session, State};
+use crate::carrier::direct::{Chunk, give_back};
+use crate::carrier::{Direct, Outlet};
+use crate::hub::{Body, Parcel};
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::{self, DecodeError, PacketType};
+use crate::protocol::websocket::{self, Decoder, Incoming, Opcode, WsError};
+
+/// What a connection is to its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It carries the session.
+    Main,
+    /// It wants to, and is being probed.
+    Probe,
+}
+
+/// Something that arrived and waits its turn.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    Packet(PacketType, OwnedData),
+    Broken(DecodeError),
+    Frame(Role, Frame),
+}
+
+/// The data of a packet, kept.
+#[derive(Debug)]
+pub(crate) enum OwnedData {
+    Text(ByteString),
+    Binary(Bytes),
+}
+
+/// What one WebSocket message or control frame said, kept.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    Text(ByteString),
+    Binary(Bytes),
+    Ping(Bytes),
+    Pong,
+    Close(Option<u16>),
+    Violation(WsError),
+    /// The connection has ended, or broke.
+    End {
+        is_broken: bool,
+    },
+}
+
+/// The same, borrowed from the buffer it was read into.
+pub(super) enum Seen<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+    Ping(&'a [u8]),
+    Pong,
+    Close(Option<u16>),
+    Violation(WsError),
+    End { is_broken: bool },
+}
+
+impl Frame {
+    pub(super) fn borrow(&self) -> Seen<'_> {
+        match self {
+            Self::Text(text) => Seen::Text(text),
+            Self::Binary(bytes) => Seen::Binary(bytes),
+            Self::Ping(bytes) => Seen::Ping(bytes),
+            Self::Pong => Seen::Pong,
+            Self::Close(code) => Seen::Close(*code),
+            Self::Violation(err) => Seen::Violation(*err),
+            Self::End { is_broken } => Seen::End {
+                is_broken: *is_broken,
+            },
+        }
+    }
+
+    fn keep(seen: &Seen<'_>) -> Self {
+        match seen {
+            Seen::Text(text) => Self::Text((*text).into()),
+            Seen::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(bytes)),
+            Seen::Ping(bytes) => Self::Ping(Bytes::copy_from_slice(bytes)),
+            Seen::Pong => Self::Pong,
+            Seen::Close(code) => Self::Close(*code),
+            Seen::Violation(err) => Self::Violation(*err),
+            Seen::End { is_broken } => Self::End {
+                is_broken: *is_broken,
+            },
+        }
+    }
+}
+
+impl<'a> From<Incoming<'a>> for Seen<'a> {
+    fn from(incoming: Incoming<'a>) -> Self {
+        match incoming {
+            Incoming::Text(text) => Self::Text(text),
+            Incoming::Binary(bytes) => Self::Binary(bytes),
+            Incoming::Ping(bytes) => Self::Ping(bytes),
+            Incoming::Pong(_) => Self::Pong,
+            Incoming::Close(close) => Self::Close(close.map(|(code, _)| code)),
+        }
+    }
+}
+
+impl Session {
+    /// Starts reading a connection.
+    pub(super) fn read_from(&mut self, wire: Wire, role: Role, ctx: &mut Context<Self>) {
+        self.carrier += 1;
+        let decoder = Decoder::new(self.server.websocket_limits(), wire.negotiated());
+        match wire {
+            Wire::Direct { stream, early, .. } => {
+                let role = Rc::new(Cell::new(role));
+                if let Some(upgrade) = &mut self.upgrade {
+                    upgrade.role = Some(Rc::clone(&role));
+                }
+                ctx.spawn(Reader {
+                    stream,
+                    decoder,
+                    role,
+                    rest: early,
+                    at: 0,
+                });
+            }
+            Wire::Mounted {
+                outlet: _,
+                payload: Some(payload),
+                ..
+            } => {
+                read_mounted(payload, decoder, self.carrier, ctx.address());
+            }
+            // Read by a task on the worker where the connection is; see `Wire::detach`.
+            Wire::Mounted { .. } => {}
+        }
+    }
+
+    /// Frames of a connection that another task reads.
+    pub(super) fn frames(
+        &mut self,
+        carrier: u32,
+        frames: Vec<Frame>,
+        done: oneshot::Sender<()>,
+        ctx: &mut Context<Self>,
+    ) {
+        let role = match &self.upgrade {
+            Some(upgrade) if upgrade.carrier == carrier => Role::Probe,
+            _ if carrier == self.carrier => Role::Main,
+            // The rest of a connection that was given up: the task ends, since `done` is dropped.
+            _ => return,
+        };
+        self.inbox
+            .extend(frames.into_iter().map(|frame| Inbound::Frame(role, frame)));
+        self.frames_done = Some(done);
+        if !self.is_blocked {
+            self.drain_frames(ctx);
+        }
+    }
+
+    fn drain_frames(&mut self, ctx: &mut Context<Self>) {
+        let done = self.frames_done.take();
+        self.drain_inbox(ctx);
+        if self.is_blocked {
+            self.frames_done = done;
+        } else if let Some(done) = done
+            && self.state != State::Closed
+        {
+            // The reader may have gone.
+            let _ = done.send(());
+        }
+    }
+
+    // Hot: decodes in place.
+    pub(super) fn frame(&mut self, role: Role, seen: Seen<'_>, ctx: &mut Context<Self>) {
+        // The upgrade may have ended since this frame was read.
+        let role = if role == Role::Probe && self.upgrade.is_none() {
+            Role::Main
+        } else {
+            role
+        };
+        if role == Role::Probe {
+            return self.probe_frame(&seen, ctx);
+        }
+        match seen {
+            Seen::Text(text) => self.packet(engineio::decode_text(self.version, text), ctx),
+            Seen::Binary(bytes) => self.packet(engineio::decode_binary(self.version, bytes), ctx),
+            Seen::Ping(payload) => {
+                self.push(Parcel::new(
+                    Body::Raw(websocket::frame(Opcode::Pong, payload)),
+                    false,
+                ));
+            }
+            Seen::Pong => {}
+            Seen::Close(code) => {
+                let code = code.unwrap_or(1000);
+                self.finish_with_code(
+                    DisconnectReason::TransportClose,
+                    Some((code, String::new())),
+                );
+                ctx.stop();
+            }
+            Seen::Violation(err) => self.violation(err, role, ctx),
+            Seen::End { is_broken: false } => self.end(DisconnectReason::TransportClose, ctx),
+            Seen::End { is_broken: true } => self.end(DisconnectReason::TransportError, ctx),
+        }
+    }
+}
+
+/// Reads a stream of this worker, inside the session's own task: a frame reaches the session without a
+/// mailbox. Nothing floods that mailbox while a WebSocket is open, so the actor cannot starve its reader.
+struct Reader {
+    stream: Rc<Direct>,
+    decoder: Decoder,
+    role: Rc<Cell<Role>>,
+    /// What was read and not decoded, because the session is blocked.
+    rest: Vec<u8>,
+    at: usize,
+}
+
+impl ActorFuture<Session> for Reader {
+    type Output = ();
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        session: &mut Session,
+        ctx: &mut Context<Session>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        loop {
+            if session.state == State::Closed
+                || (self.role.get() == Role::Probe && session.upgrade.is_none())
+            {
+                return Poll::Ready(());
+            }
+            if session.is_blocked {
+                session.reader = Some(task.waker().clone());
+                return Poll::Pending;
+            }
+            if self.at < self.rest.len() {
+                let mut rest = std::mem::take(&mut self.rest);
+                let at = std::mem::take(&mut self.at);
+                self.decode(&mut rest[at..], session, ctx);
+                continue;
+            }
+            let Poll::Ready(read) = self.stream.poll_read(task) else {
+                return Poll::Pending;
+            };
+            match read {
+                Ok(Chunk::Bytes(mut buffer, n)) => {
+                    self.decode(&mut buffer[..n], session, ctx);
+                    give_back(buffer);
+                }
+                Ok(Chunk::End) => {
+                    session.frame(self.role.get(), Seen::End { is_broken: false }, ctx)
+                }
+                Err(_) => session.frame(self.role.get(), Seen::End { is_broken: true }, ctx),
+            }
+        }
+    }
+}
+
+impl Reader {
+    // Hot: every frame that lies whole in the buffer is handled where it lies.
+    fn decode(&mut self, input: &mut [u8], session: &mut Session, ctx: &mut Context<Session>) {
+        let mut at = 0;
+        while at < input.len() {
+            if session.is_blocked {
+                self.rest = input[at..].to_vec();
+                return;
+            }
+            let mut consumed = 0;
+            let seen = match self.decoder.decode(&mut input[at..], &mut consumed) {
+                Ok(Some(incoming)) => incoming.into(),
+                Ok(None) => break,
+                Err(err) => Seen::Violation(err),
+            };
+            session.frame(self.role.get(), seen, ctx);
+            at += consumed;
+            if session.state == State::Closed {
+                return;
+            }
+        }
+        session.note_incomplete(self.decoder.is_partial());
+    }
+}
+
+/// Reads the payload of an upgrade request of actix-web, in a task of the connection's worker; one chunk
+/// is on its way to the session at a time.
+pub(crate) fn read_mounted(
+    mut payload: actix_web::web::Payload,
+    mut decoder: Decoder,
+    carrier: u32,
+    session: Addr<Session>,
+) {
+    actix_rt::spawn(async move {
+        loop {
+            let chunk = payload.next().await;
+            let mut frames = Vec::new();
+            let is_over = match chunk {
+                Some(Ok(chunk)) => decode_chunk(&mut decoder, chunk.to_vec(), &mut frames),
+                Some(Err(_)) => {
+                    frames.push(Frame::End { is_broken: true });
+                    true
+                }
+                None => {
+                    frames.push(Frame::End { is_broken: false });
+                    true
+                }
+            };
+            let (done, is_done) = oneshot::channel();
+            session.do_send(Command::Frames {
+                carrier,
+                frames,
+                done,
+            });
+            // Without an answer the session has ended, or has given this connection up.
+            if is_done.await.is_err() || is_over {
+                return;
+            }
+        }
+    });
+}
+
+fn decode_chunk(decoder: &mut Decoder, mut chunk: Vec<u8>, frames: &mut Vec<Frame>) -> bool {
+    let mut at = 0;
+    while at < chunk.len() {
+        let mut consumed = 0;
+        match decoder.decode(&mut chunk[at..], &mut consumed) {
+            Ok(Some(incoming)) => {
+                let frame = Frame::keep(&incoming.into());
+                let is_over = matches!(frame, Frame::Close(_));
+                frames.push(frame);
+                if is_over {
+                    return true;
+                }
+            }
+            Ok(None) => return false,
+            Err(err) => {
+                frames.push(Frame::Violation(err));
+                return true;
+            }
+        }
+        at += consumed;
+    }
+    false
+}
+
+/// Where to send what the session has for a mounted connection.
+pub(crate) fn outlet() -> Arc<Outlet> {
+    Arc::new(Outlet::default())
+}

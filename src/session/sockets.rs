@@ -1,0 +1,353 @@
+//! Socket.IO on a session: who it is in each namespace, how it gets in, how it leaves.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use bytestring::ByteString;
+use smallvec::SmallVec;
+
+use super::{Application, Session};
+use crate::SocketId;
+use crate::error::Refusal;
+use crate::hub::{Member, MemberKey};
+use crate::metrics::Counter;
+use crate::namespace::{
+    Disconnecting, Dispatch, Env, NamespaceInner, Opening, Socket, SocketInner,
+};
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::ProtocolVersion;
+use crate::protocol::socketio::{Args, Decoder, Encoded, Value};
+use crate::recovery::{Restored, Saved};
+use crate::registry;
+use crate::server::Shared;
+
+/// What Socket.IO knows of a session.
+pub(super) struct Sockets {
+    pub(super) decoder: Decoder,
+    pub(super) seated: SmallVec<[Seated; 1]>,
+    /// Whether it has been in a namespace.
+    has_joined: bool,
+}
+
+/// A socket of this session.
+pub(super) struct Seated {
+    pub(super) socket: Arc<SocketInner>,
+    pub(super) member: MemberKey,
+    pub(super) dispatch: Rc<dyn Dispatch>,
+    pub(super) is_connected: bool,
+}
+
+impl Sockets {
+    pub(super) fn new(server: &Shared) -> Self {
+        let decoder = Decoder::new(server.dialect());
+        Self {
+            decoder,
+            seated: SmallVec::new(),
+            has_joined: false,
+        }
+    }
+
+    pub(super) fn position(&self, nsp: &str) -> Option<usize> {
+        self.seated
+            .iter()
+            .position(|seated| seated.socket.namespace().name() == nsp)
+    }
+}
+
+impl Session {
+    pub(super) const fn sockets(&mut self) -> Option<&mut Sockets> {
+        match &mut self.application {
+            Application::SocketIo(sockets) => Some(sockets),
+            Application::Raw(_) => None,
+        }
+    }
+
+    fn send_packet(&self, packet: Encoded) {
+        self.hub.borrow_mut().push_packet(self.seat, packet);
+    }
+
+    /// Clients of revision 3 are in the root namespace without asking, with the query as their auth.
+    pub(super) fn connect_v3(&mut self, ctx: &mut Context<Self>) {
+        if let Application::SocketIo(_) = self.application {
+            self.connect("/", Args::none(), ctx);
+        }
+    }
+
+    /// A client wants into a namespace.
+    pub(super) fn connect(&mut self, name: &str, auth: Args, ctx: &mut Context<Self>) {
+        let server = Arc::clone(&self.server);
+        let limits = &server.config.limits;
+        let n_seated = self.sockets().map_or(0, |sockets| sockets.seated.len());
+        let namespaces = server.namespaces();
+        let nsp = (name.len() <= limits.namespace_name_bytes
+            && n_seated < limits.namespaces_per_session)
+            .then(|| namespaces.and_then(|table| table.enter(name, &self.handshake)))
+            .flatten();
+        let Some(nsp) = nsp else {
+            server.metrics.count(Counter::NamespaceRefused);
+            log::debug!(
+                "a namespace is refused sid={} sockets={n_seated}",
+                self.sid()
+            );
+            return self.send_packet(server.dialect().connect_error(
+                name,
+                "Invalid namespace",
+                None,
+            ));
+        };
+        let restored = self.restore(&nsp, &auth);
+        let skips_middleware = restored.is_some() && server.config.recovery.skip_middlewares;
+        let recovery_pid = |restored: &Option<Restored>| match (&server.recovery, restored) {
+            (None, _) => None,
+            (Some(_), Some(_)) => auth.first::<Resume>().ok().map(|resume| resume.pid.into()),
+            (Some(_), None) => Some(ByteString::from(SocketId::generate().as_str())),
+        };
+        let pid = recovery_pid(&restored);
+        let (id, data) = match &restored {
+            Some(Restored { saved, .. }) => (saved.id.clone(), saved.data.clone()),
+            None => (
+                SocketId::generate(),
+                Value::Object(indexmap::IndexMap::new()),
+            ),
+        };
+        let socket = SocketInner::new(Opening {
+            id,
+            pid,
+            hub: Arc::clone(&self.hub.borrow().handle),
+            handshake: Arc::clone(&self.handshake),
+            auth,
+            protocol: self.version,
+            transport: Arc::clone(&self.transport),
+            recovered: restored.is_some(),
+            data,
+            nsp: Arc::clone(&nsp),
+        });
+        let member = self
+            .hub
+            .borrow_mut()
+            .add_member(Member::new(Arc::clone(&socket), self.seat));
+        socket.seat_at(member);
+        let definition = &nsp.definition;
+        let dispatch = definition.here(|| Env {
+            metrics: Arc::clone(&server.metrics),
+            queue: limits.handler_queue,
+        });
+        if let Some(sockets) = self.sockets() {
+            let dispatch = Rc::clone(&dispatch);
+            sockets.seated.push(Seated {
+                socket: Arc::clone(&socket),
+                member,
+                dispatch,
+                is_connected: false,
+            });
+        }
+        let handle = Socket::from(socket);
+        if let Some(Restored { saved, .. }) = &restored {
+            handle.join(saved.rooms.clone());
+        }
+        let middleware = if skips_middleware {
+            Vec::new()
+        } else {
+            definition.middleware.clone()
+        };
+        if middleware.is_empty() {
+            match dispatch.connect(handle) {
+                None => return self.admit(member, Ok(()), restored),
+                Some(answer) => {
+                    let answer = answer.into_actor(self);
+                    ctx.spawn(answer.map(move |result, session: &mut Self, _| {
+                        session.admit(member, result, restored)
+                    }));
+                }
+            }
+            return;
+        }
+        let ask = async move {
+            for middleware in middleware {
+                middleware(handle.clone()).await?;
+            }
+            match dispatch.connect(handle) {
+                Some(answer) => answer.await,
+                None => Ok(()),
+            }
+        };
+        ctx.spawn(
+            ask.into_actor(self)
+                .map(move |result, session, _| session.admit(member, result, restored)),
+        );
+    }
+
+    /// The state under which the client was here before, if it asks for it and it is kept.
+    fn restore(&self, nsp: &NamespaceInner, auth: &Args) -> Option<Restored> {
+        let recovery = self.server.recovery.as_ref()?;
+        let resume = auth.first::<Resume>().ok()?;
+        let restored = recovery.restore(nsp.index, &resume.pid, &resume.offset)?;
+        self.server.metrics.count(Counter::Recovered);
+        Some(restored)
+    }
+
+    /// The namespace has decided.
+    fn admit(
+        &mut self,
+        member: MemberKey,
+        result: Result<(), Refusal>,
+        restored: Option<Restored>,
+    ) {
+        let (server, version) = (Arc::clone(&self.server), self.version);
+        // The session may have ended, or the socket been disconnected, while the namespace thought.
+        let Some(sockets) = self.sockets() else {
+            return;
+        };
+        let Some(index) = sockets
+            .seated
+            .iter()
+            .position(|seated| seated.member == member)
+        else {
+            return;
+        };
+        if let Err(refusal) = result {
+            let seated = sockets.seated.remove(index);
+            return self.refuse(&seated, &refusal);
+        }
+        sockets.has_joined = true;
+        let seated = &mut sockets.seated[index];
+        seated.is_connected = true;
+        let socket = Arc::clone(&seated.socket);
+        socket.set_connected();
+        Socket::from(Arc::clone(&socket)).join(socket.id());
+        let (dialect, name) = (server.dialect(), socket.namespace().name());
+        let answer = match version {
+            ProtocolVersion::V4 => {
+                dialect.connect(name, socket.id().as_str(), socket.pid.as_deref())
+            }
+            ProtocolVersion::V3 => dialect.connect_v3(name),
+        };
+        let mut hub = self.hub.borrow_mut();
+        let mut replay = Vec::new();
+        if let Some(Restored { missed, up_to, .. }) = restored {
+            replay.extend(
+                missed
+                    .iter()
+                    .map(|(event, args)| dialect.event(name, None, event, args)),
+            );
+            if let Some(member) = hub.members.get_mut(member) {
+                member.replayed_up_to = up_to;
+            }
+        }
+        hub.accept(member, answer, replay);
+    }
+
+    fn refuse(&self, seated: &Seated, refusal: &Refusal) {
+        let server = &self.server;
+        server.metrics.count(Counter::SocketRefused);
+        let name = seated.socket.namespace().name();
+        log::debug!(
+            "a socket is refused sid={} nsp={name} why={refusal}",
+            self.sid()
+        );
+        let data = refusal.data.clone().map(|data| Args::from_vec(vec![data]));
+        let dialect = server.dialect();
+        let packet = match self.version {
+            ProtocolVersion::V4 => dialect.connect_error(name, &refusal.message, data.as_ref()),
+            ProtocolVersion::V3 => dialect.connect_error_v3(name, &refusal.message, data.as_ref()),
+        };
+        self.send_packet(packet);
+        self.give_up(seated);
+    }
+
+    /// Takes a socket out of the hub, the registry and the namespace: the rooms it was in.
+    fn give_up(&self, seated: &Seated) -> Vec<crate::namespace::Room> {
+        let socket = &seated.socket;
+        let rooms = socket.close();
+        self.hub.borrow_mut().remove_member(seated.member, &rooms);
+        let told = rooms
+            .iter()
+            .cloned()
+            .chain(socket.is_in_own_room().then(|| socket.id().as_str().into()));
+        self.server.tell_registry(|| registry::Gone {
+            socket: Arc::clone(socket),
+            rooms: told.collect(),
+        });
+        if let Some(table) = self.server.namespaces() {
+            table.leave(socket.namespace());
+        }
+        rooms
+    }
+
+    /// A socket has gone: everybody who has to know is told.
+    fn disconnected(&self, seated: Seated, reason: DisconnectReason) {
+        let rooms = self.give_up(&seated);
+        let socket = &seated.socket;
+        if !seated.is_connected {
+            return;
+        }
+        log::debug!(
+            "a socket has left nsp={} id={} reason={reason}",
+            socket.namespace().name(),
+            socket.id()
+        );
+        if let (Some(recovery), Some(pid)) = (&self.server.recovery, &socket.pid)
+            && reason.is_recoverable()
+        {
+            let saved = Saved {
+                id: socket.id().clone(),
+                rooms,
+                data: socket.data(),
+            };
+            recovery.save(socket.namespace().index, pid.clone(), saved);
+        }
+        seated.dispatch.disconnected(Disconnecting {
+            socket: Socket::from(seated.socket),
+            reason,
+        });
+    }
+
+    pub(super) fn disconnect_at(&mut self, index: usize, reason: DisconnectReason) {
+        if let Some(sockets) = self.sockets() {
+            let seated = sockets.seated.remove(index);
+            self.disconnected(seated, reason);
+        }
+    }
+
+    pub(super) fn disconnect_all(&mut self, reason: DisconnectReason) {
+        if let Some(sockets) = self.sockets() {
+            for seated in std::mem::take(&mut sockets.seated) {
+                self.disconnected(seated, reason);
+            }
+        }
+    }
+
+    /// The server has disconnected sockets; their packets are in the outbox already.
+    pub(super) fn kicked(&mut self, members: &[MemberKey], close: bool, ctx: &mut Context<Self>) {
+        for member in members {
+            let index = self.sockets().and_then(|sockets| {
+                sockets
+                    .seated
+                    .iter()
+                    .position(|seated| seated.member == *member)
+            });
+            if let Some(index) = index {
+                self.disconnect_at(index, DisconnectReason::ServerNamespaceDisconnect);
+            }
+        }
+        if close {
+            self.close(DisconnectReason::ForcedServerClose, ctx);
+        }
+    }
+
+    pub(super) fn connect_due(&mut self, ctx: &mut Context<Self>) {
+        if self.sockets().is_some_and(|sockets| !sockets.has_joined) {
+            self.server.metrics.count(Counter::ConnectTimeout);
+            log::debug!("no namespace was joined in time sid={}", self.sid());
+            self.close(DisconnectReason::ForcedServerClose, ctx);
+        }
+    }
+}
+
+/// What a client that wants its state back says in its auth payload.
+#[derive(serde::Deserialize)]
+struct Resume {
+    pid: String,
+    offset: String,
+}

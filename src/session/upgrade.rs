@@ -1,0 +1,285 @@
+//! From polling to WebSocket within a session: offer, probe, upgrade.
+
+use std::cell::Cell;
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use actix_rt::net::TcpStream;
+use bytes::Bytes;
+
+use super::reader::{Role, Seen};
+use super::{Session, State};
+use crate::carrier::{Direct, Outlet, direct};
+use crate::config::EngineConfig;
+use crate::hub::{Deflate, Link, Timer};
+use crate::metrics::Counter;
+use crate::protocol::engineio::{self, BadRequest, HandshakeError, PacketType, Transport};
+use crate::protocol::websocket::{self, Negotiated, Opcode};
+
+/// How often an upgrade that was probed sends a waiting poll home.
+///
+/// Source: `packages/engine.io/lib/socket.ts`, `_maybeUpgrade`.
+pub(super) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A WebSocket connection on the worker of its session.
+pub(crate) enum Wire {
+    /// We have the stream.
+    Direct {
+        stream: Rc<Direct>,
+        /// The answer to the handshake, which leaves in front of the first packet.
+        head: Option<Bytes>,
+        /// What followed the request in the same read.
+        early: Vec<u8>,
+        negotiated: Option<Negotiated>,
+    },
+    /// actix-web has it.
+    Mounted {
+        outlet: Arc<Outlet>,
+        /// What comes in, if it comes in on this worker.
+        payload: Option<actix_web::web::Payload>,
+        negotiated: Option<Negotiated>,
+    },
+}
+
+impl Wire {
+    pub(super) fn link(&self) -> Link {
+        match self {
+            Self::Direct { stream, .. } => Link::Direct(Rc::clone(stream)),
+            Self::Mounted { outlet, .. } => Link::Mounted(Arc::clone(outlet)),
+        }
+    }
+
+    pub(super) const fn negotiated(&self) -> Option<Negotiated> {
+        match self {
+            Self::Direct { negotiated, .. } | Self::Mounted { negotiated, .. } => *negotiated,
+        }
+    }
+
+    pub(super) fn deflate(&self, engine: &EngineConfig) -> Option<Deflate> {
+        self.negotiated()
+            .map(|_| Deflate::new(&engine.per_message_deflate))
+    }
+
+    pub(super) fn head(&self) -> Option<Bytes> {
+        match self {
+            Self::Direct { head, .. } => head.clone(),
+            Self::Mounted { .. } => None,
+        }
+    }
+}
+
+/// A WebSocket connection for a session that may be on another worker.
+#[derive(Debug)]
+pub(crate) enum Offer {
+    /// The stream, taken out of the reactor of the worker that accepted it.
+    Direct {
+        stream: std::net::TcpStream,
+        head: Bytes,
+        early: Vec<u8>,
+        negotiated: Option<Negotiated>,
+    },
+    /// The outlet of a response that waits for `accepted` to be answered; the carrier's number goes back
+    /// to the task that reads.
+    Mounted {
+        outlet: Arc<Outlet>,
+        accepted: tokio::sync::oneshot::Sender<Result<(u32, Addr<Session>), HandshakeError>>,
+        negotiated: Option<Negotiated>,
+    },
+}
+
+impl Offer {
+    /// Answers the handshake with an error.
+    pub(crate) fn refuse(self, err: &HandshakeError) {
+        match self {
+            Self::Direct { mut stream, .. } => {
+                // The stream does not block; an answer this short fits, and if not, the peer is gone.
+                let _ = stream.write_all(&crate::http::upgrade::refusal(err));
+                let _ = stream.shutdown(std::net::Shutdown::Write);
+            }
+            // Whoever waits may have gone.
+            Self::Mounted { accepted, .. } => drop(accepted.send(Err(err.clone()))),
+        }
+    }
+}
+
+/// An upgrade that is under way.
+pub(super) struct Upgrade {
+    link: Link,
+    negotiated: Option<Negotiated>,
+    pub(super) carrier: u32,
+    /// Tells the reader of the stream that it carries the session now.
+    pub(super) role: Option<Rc<Cell<Role>>>,
+    started: Instant,
+    is_probed: bool,
+}
+
+impl Upgrade {
+    pub(super) const fn is_probed(&self) -> bool {
+        self.is_probed
+    }
+}
+
+impl Session {
+    /// A client wants to go on over a WebSocket.
+    pub(super) fn offered(&mut self, offer: Offer, ctx: &mut Context<Self>) {
+        if self.state != State::Open || !self.is_polling() || self.upgrade.is_some() {
+            log::debug!(
+                "an upgrade is refused sid={} transport={}",
+                self.sid(),
+                self.transport()
+            );
+            self.server.metrics.count(Counter::UpgradeFailed);
+            return offer.refuse(&HandshakeError::BadRequest(BadRequest::TransportMismatch));
+        }
+        let engine = &self.server.config.engine;
+        let carrier = self.carrier + 1;
+        let wire = match offer {
+            Offer::Direct {
+                stream,
+                head,
+                early,
+                negotiated,
+            } => match TcpStream::from_std(stream) {
+                Ok(stream) => {
+                    direct::prepare(&stream, engine.ping_interval + engine.ping_timeout);
+                    let stream = Direct::new(stream);
+                    stream.write_now(&[head]);
+                    Wire::Direct {
+                        stream,
+                        head: None,
+                        early,
+                        negotiated,
+                    }
+                }
+                Err(err) => {
+                    log::warn!("a connection cannot be moved to its session err={err}");
+                    return self.server.metrics.count(Counter::UpgradeFailed);
+                }
+            },
+            Offer::Mounted {
+                outlet,
+                accepted,
+                negotiated,
+            } => {
+                if accepted.send(Ok((carrier, ctx.address()))).is_err() {
+                    return self.server.metrics.count(Counter::UpgradeFailed);
+                }
+                Wire::Mounted {
+                    outlet,
+                    payload: None,
+                    negotiated,
+                }
+            }
+        };
+        let now = Instant::now();
+        self.upgrade = Some(Upgrade {
+            link: wire.link(),
+            negotiated: wire.negotiated(),
+            carrier,
+            role: None,
+            started: now,
+            is_probed: false,
+        });
+        self.hub
+            .borrow_mut()
+            .set_timer(self.seat, Timer::Upgrade, now + engine.upgrade_timeout);
+        self.read_from(wire, Role::Probe, ctx);
+    }
+
+    /// Something arrived on the connection that is being probed.
+    pub(super) fn probe_frame(&mut self, seen: &Seen<'_>, ctx: &mut Context<Self>) {
+        let packet = match seen {
+            Seen::Text(text) => engineio::decode_text(self.version, text).ok(),
+            Seen::Ping(payload) => return self.to_probe(websocket::frame(Opcode::Pong, payload)),
+            Seen::Pong => return,
+            Seen::Violation(err) => return self.violation(*err, Role::Probe, ctx),
+            Seen::Binary(_) | Seen::Close(_) | Seen::End { .. } => None,
+        };
+        match packet {
+            Some(packet) if packet.kind == PacketType::Ping && packet.is_probe() => {
+                self.to_probe(websocket::frame(Opcode::Text, b"3probe"));
+                if let Some(upgrade) = &mut self.upgrade
+                    && !std::mem::replace(&mut upgrade.is_probed, true)
+                {
+                    self.hub.borrow_mut().set_timer(
+                        self.seat,
+                        Timer::Noop,
+                        Instant::now() + NOOP_INTERVAL,
+                    );
+                }
+            }
+            Some(packet) if packet.kind == PacketType::Upgrade => self.upgraded(),
+            _ => self.abandon_upgrade(Some(1008)),
+        }
+    }
+
+    fn to_probe(&self, frame: Bytes) {
+        match self.upgrade.as_ref().map(|upgrade| &upgrade.link) {
+            Some(Link::Direct(stream)) => stream.write_now(&[frame]),
+            Some(Link::Mounted(outlet)) => {
+                outlet.push(frame);
+                outlet.wake();
+            }
+            Some(Link::Polling(_) | Link::Gone) | None => {}
+        }
+    }
+
+    /// The client has changed over: so does everything that is queued.
+    fn upgraded(&mut self) {
+        let Some(upgrade) = self.upgrade.take() else {
+            return;
+        };
+        let mut hub = self.hub.borrow_mut();
+        let Some(seat) = hub.seats.get_mut(self.seat) else {
+            return;
+        };
+        if let Link::Polling(Some(poll)) = std::mem::replace(&mut seat.link, upgrade.link) {
+            // A poll that still waits is sent home; what is queued goes over the WebSocket.
+            let noop = crate::hub::PollReply::noop(self.version);
+            let _ = poll.send(super::PollAnswer::Payload(noop));
+        }
+        seat.deflate = upgrade
+            .negotiated
+            .map(|_| Deflate::new(&self.server.config.engine.per_message_deflate));
+        hub.mark_dirty(self.seat);
+        drop(hub);
+        if let Some(role) = upgrade.role {
+            role.set(Role::Main);
+        }
+        self.carrier = upgrade.carrier;
+        self.set_transport(Transport::Websocket);
+        log::debug!("a session is upgraded sid={}", self.sid());
+    }
+
+    /// Gives the new connection up; the session goes on with polling.
+    pub(super) fn abandon_upgrade(&mut self, close_code: Option<u16>) {
+        let Some(upgrade) = self.upgrade.take() else {
+            return;
+        };
+        self.server.metrics.count(Counter::UpgradeFailed);
+        let goodbye = websocket::close_frame(close_code.unwrap_or(1000), "");
+        match upgrade.link {
+            Link::Direct(stream) => stream.end(vec![goodbye], true),
+            Link::Mounted(outlet) => {
+                outlet.push(goodbye);
+                outlet.close();
+            }
+            Link::Polling(_) | Link::Gone => {}
+        }
+    }
+
+    pub(super) fn upgrade_due(&mut self, _: &mut Context<Self>) {
+        let limit = self.server.config.engine.upgrade_timeout;
+        if self
+            .upgrade
+            .as_ref()
+            .is_some_and(|upgrade| upgrade.started.elapsed() >= limit)
+        {
+            log::debug!("an upgrade did not end in time sid={}", self.sid());
+            self.abandon_upgrade(Some(1008));
+        }
+    }
+}
