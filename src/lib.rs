@@ -13,7 +13,9 @@ mod recovery;
 mod registry;
 mod server;
 mod session;
+pub mod testing;
 
+pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
 pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, Refusal};
 pub use http::{HeaderHook, RequestHead, pages::pages};
 pub use namespace::{

@@ -13,6 +13,7 @@ use actix_web::web::ServiceConfig;
 use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
+use crate::carrier::raw::WebSocketRoute;
 use crate::config::{Config, Parser};
 use crate::engine;
 use crate::error::{EmitError, Error};
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) hooks: Hooks,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recovery: Option<Recovery>,
+    /// Paths where WebSockets are served without an engine.
+    pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
     dialect: Dialect,
     hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
@@ -389,6 +392,7 @@ pub struct ServerBuilder {
     named: Vec<(ByteString, Arc<Definition>)>,
     parents: Vec<(Predicate, Arc<Definition>)>,
     application: Option<Box<dyn engine::Application>>,
+    websockets: Vec<WebSocketRoute>,
     hooks: Hooks,
 }
 
@@ -399,6 +403,7 @@ impl Default for ServerBuilder {
             named: Vec::new(),
             parents: Vec::new(),
             application: None,
+            websockets: Vec::new(),
             hooks: Hooks::default(),
         }
     }
@@ -447,6 +452,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves WebSockets without Engine.IO at a path of their own.
+    pub fn websocket(mut self, route: WebSocketRoute) -> Self {
+        self.websockets.push(route);
+        self
+    }
+
     /// Asks `allow` about each handshake; what it answers with `Err` refuses the client with HTTP 403,
     /// the Engine.IO error 4 and that message.
     pub fn allow_request<F, Fut>(mut self, allow: F) -> Self
@@ -481,6 +492,7 @@ impl ServerBuilder {
             mut named,
             parents,
             application,
+            websockets,
             hooks,
         } = self;
         let config = config.validated()?;
@@ -498,6 +510,7 @@ impl ServerBuilder {
                 None => Upper::SocketIo(Namespaces::new(parents)),
             },
             hooks,
+            websockets,
             metrics: Arc::default(),
             recovery: config
                 .recovery

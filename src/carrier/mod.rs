@@ -11,6 +11,7 @@
 
 pub(crate) mod direct;
 pub(crate) mod mounted;
+pub(crate) mod raw;
 
 pub(crate) use direct::Direct;
 pub(crate) use mounted::Outlet;

@@ -21,6 +21,8 @@ use parking_lot::Mutex;
 #[derive(Debug, Default)]
 pub(crate) struct Outlet {
     state: Mutex<State>,
+    /// Told whenever the body has taken what was there, or is gone.
+    taken: tokio::sync::Notify,
     /// Kept beside the lock so that the hub can ask for the backlog without it.
     queued_bytes: AtomicUsize,
 }
@@ -46,6 +48,20 @@ impl Outlet {
         let waker = self.state.lock().waker.take();
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// Waits until the body has taken everything; `false` if there is no body any more.
+    pub(crate) async fn drained(&self) -> bool {
+        loop {
+            let taken = self.taken.notified();
+            if self.state.lock().closed {
+                return false;
+            }
+            if self.is_empty() {
+                return true;
+            }
+            taken.await;
         }
     }
 
@@ -98,6 +114,8 @@ impl Stream for Body {
         self.0
             .queued_bytes
             .fetch_sub(chunk.len(), Ordering::Relaxed);
+        drop(state);
+        self.0.taken.notify_one();
         Poll::Ready(Some(Ok(chunk)))
     }
 }
@@ -108,6 +126,7 @@ impl Drop for Body {
         state.closed = true;
         state.frames.clear();
         self.0.queued_bytes.store(0, Ordering::Relaxed);
+        self.0.taken.notify_one();
     }
 }
 

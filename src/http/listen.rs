@@ -162,6 +162,13 @@ async fn taken_over(endpoints: &[Endpoint], request: Request, stream: TcpStream,
         path.strip_prefix(base)
             .is_some_and(|rest| rest.is_empty() || rest == "/")
     };
+    let raw = endpoints.iter().find_map(|endpoint| {
+        let mut routes = endpoint.shared.websockets.iter();
+        Some((endpoint, routes.find(|route| route.path == path)?))
+    });
+    if let Some((endpoint, route)) = raw {
+        return upgrade::direct_raw(endpoint, route, &request, stream, early);
+    }
     match endpoints.iter().find(is_at) {
         Some(endpoint) => upgrade::direct(endpoint, request, stream, early).await,
         None => {

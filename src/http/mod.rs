@@ -13,6 +13,7 @@ pub(crate) mod upgrade;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, ServiceConfig};
 
@@ -123,6 +124,16 @@ pub(crate) fn configure(shared: &Arc<Shared>, app: &mut ServiceConfig) {
             web::resource(path)
                 .app_data(endpoint.clone())
                 .to(engine::serve),
+        );
+    }
+    for route in &shared.websockets {
+        let route = route.clone();
+        let endpoint = endpoint.clone();
+        app.route(
+            &route.path.clone(),
+            web::get().to(move |request: HttpRequest, payload: web::Payload| {
+                std::future::ready(upgrade::mounted_raw(&request, payload, &route, &endpoint))
+            }),
         );
     }
     // On the worker itself, so that the first session finds it running.

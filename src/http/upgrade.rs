@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{Endpoint, RequestHead, request};
+use crate::carrier::raw::{Io, WebSocketRoute};
 use crate::carrier::{Direct, direct, mounted};
 use crate::hub;
 use crate::metrics::Counter;
@@ -168,7 +169,7 @@ pub(crate) async fn direct(
             return Direct::new(stream).end(vec![refusal(&err)], true);
         }
     };
-    let head = response_head(&admitted);
+    let head = switching(&admitted.accept_key, admitted.negotiated, &admitted.headers);
     // The HTTP side keeps nothing: its buffers would live as long as the session.
     drop(request);
     let engine = &shared.config.engine;
@@ -223,12 +224,15 @@ pub(crate) fn refusal(err: &HandshakeError) -> Bytes {
     .into()
 }
 
-fn response_head(admitted: &Admitted) -> Bytes {
+/// The answer to a handshake that is accepted.
+fn switching(accept_key: &[u8; 28], negotiated: Option<Negotiated>, extra: &HeaderMap) -> Bytes {
     let mut head = String::with_capacity(192);
-    head.push_str("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
-    head.push_str(std::str::from_utf8(&admitted.accept_key).unwrap_or_default());
+    head.push_str(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
+    );
+    head.push_str(std::str::from_utf8(accept_key).unwrap_or_default());
     head.push_str("\r\n");
-    if let Some(negotiated) = admitted.negotiated {
+    if let Some(negotiated) = negotiated {
         // Writing to a string cannot fail.
         let _ = write!(
             head,
@@ -237,7 +241,7 @@ fn response_head(admitted: &Admitted) -> Bytes {
         );
     }
     let mut head = head.into_bytes();
-    for (name, value) in &admitted.headers {
+    for (name, value) in extra {
         head.extend_from_slice(name.as_str().as_bytes());
         head.extend_from_slice(b": ");
         head.extend_from_slice(value.as_bytes());
@@ -333,5 +337,86 @@ pub(super) async fn mounted(
             }
         }
     }
+    response.streaming(mounted::Body(outlet))
+}
+
+/// The two things a WebSocket without an engine is asked for.
+fn admit_raw(
+    endpoint: &Endpoint,
+    headers: &HeaderMap,
+) -> Result<([u8; 28], Option<Negotiated>), websocket::HandshakeError> {
+    let accept_key = websocket::accept_upgrade(|name| {
+        headers
+            .get_all(HeaderName::from_static(name))
+            .map(HeaderValue::as_bytes)
+    })?;
+    let deflate = &endpoint.shared.config.engine.per_message_deflate;
+    let offers = headers
+        .get_all("sec-websocket-extensions")
+        .filter_map(|value| value.to_str().ok());
+    let negotiated = if deflate.enabled {
+        websocket::negotiate(offers)?
+    } else {
+        None
+    };
+    Ok((accept_key, negotiated))
+}
+
+/// A WebSocket without an engine, on a stream that we have taken over.
+pub(super) fn direct_raw(
+    endpoint: &Endpoint,
+    route: &WebSocketRoute,
+    request: &HttpHead,
+    stream: TcpStream,
+    early: Vec<u8>,
+) {
+    let engine = &endpoint.shared.config.engine;
+    match admit_raw(endpoint, &request.head().headers) {
+        Ok((accept_key, negotiated)) => {
+            direct::prepare(&stream, engine.ping_interval + engine.ping_timeout);
+            let stream = Direct::new(stream);
+            stream.write_now(&[switching(&accept_key, negotiated, &HeaderMap::new())]);
+            route.start(Io::Direct(stream), early, negotiated);
+        }
+        Err(err) => {
+            endpoint.shared.metrics.count(Counter::HandshakeRefused);
+            let mut answer = format!(
+                "HTTP/1.1 {} {err}\r\nConnection: close\r\nContent-Length: 0\r\n",
+                err.status()
+            );
+            for (name, value) in err.headers() {
+                // Writing to a string cannot fail.
+                let _ = write!(answer, "{name}: {value}\r\n");
+            }
+            answer.push_str("\r\n");
+            Direct::new(stream).end(vec![answer.into()], true);
+        }
+    }
+}
+
+/// A WebSocket without an engine, inside an actix-web `App`.
+pub(super) fn mounted_raw(
+    request: &HttpRequest,
+    payload: web::Payload,
+    route: &WebSocketRoute,
+    endpoint: &Endpoint,
+) -> HttpResponse {
+    let (admitted, response) = (
+        admit_raw(endpoint, request.headers()),
+        mounted::handshake(request),
+    );
+    let (Ok((_, negotiated)), Ok(mut response)) = (admitted, response) else {
+        endpoint.shared.metrics.count(Counter::HandshakeRefused);
+        return HttpResponse::BadRequest().force_close().finish();
+    };
+    if let Some(negotiated) = negotiated {
+        response.insert_header(("sec-websocket-extensions", negotiated.header_value()));
+    }
+    let outlet = session::outlet();
+    let io = Io::Mounted {
+        outlet: Arc::clone(&outlet),
+        payload,
+    };
+    route.start(io, Vec::new(), negotiated);
     response.streaming(mounted::Body(outlet))
 }

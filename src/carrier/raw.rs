@@ -1,0 +1,273 @@
+//! WebSockets without Engine.IO on top, on either carrier.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::web::Payload;
+use bytes::Bytes;
+use bytestring::ByteString;
+use futures_util::StreamExt;
+
+use super::direct::{Chunk, give_back};
+use super::{Direct, Outlet, Written};
+use crate::protocol::websocket::{self, Decoder, Incoming, Negotiated, Opcode, WsError};
+
+type Serve = dyn Fn(WebSocket) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync;
+
+/// A path where WebSockets are served without Engine.IO; see
+/// [`ServerBuilder::websocket`](crate::ServerBuilder::websocket).
+#[derive(Clone)]
+pub struct WebSocketRoute {
+    pub(crate) path: String,
+    pub(crate) limits: websocket::Limits,
+    serve: Arc<Serve>,
+}
+
+impl std::fmt::Debug for WebSocketRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebSocketRoute")
+            .field("path", &self.path)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WebSocketRoute {
+    /// Serves each connection to `path` by the future that `serve` makes; when it is done, the
+    /// connection is closed. It runs on the worker that accepted the connection.
+    pub fn new<F, Fut>(path: impl Into<String>, serve: F) -> Self
+    where
+        F: Fn(WebSocket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        Self {
+            path: path.into(),
+            limits: websocket::Limits {
+                max_message_bytes: 1_000_000,
+                max_fragments: 16_384,
+            },
+            serve: Arc::new(move |socket| Box::pin(serve(socket))),
+        }
+    }
+
+    /// The largest message that is accepted, in bytes (default 1 MB); a larger one closes with 1009.
+    #[must_use]
+    pub const fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_message_bytes = bytes;
+        self
+    }
+
+    /// How many fragments a message may have (default 16,384, 0 for any); more close with 1008.
+    #[must_use]
+    pub const fn max_fragments(mut self, fragments: usize) -> Self {
+        self.limits.max_fragments = fragments;
+        self
+    }
+
+    pub(crate) fn start(&self, io: Io, early: Vec<u8>, negotiated: Option<Negotiated>) {
+        let decoder = Decoder::new(self.limits, negotiated);
+        let socket = WebSocket {
+            io,
+            decoder,
+            received: early,
+            at: 0,
+            is_over: false,
+        };
+        actix_rt::spawn((self.serve)(socket));
+    }
+}
+
+/// What a raw WebSocket runs on.
+pub(crate) enum Io {
+    Direct(Rc<Direct>),
+    Mounted {
+        outlet: Arc<Outlet>,
+        payload: Payload,
+    },
+}
+
+/// A message of a [`WebSocket`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebSocketMessage {
+    /// Text.
+    Text(ByteString),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+/// A WebSocket connection, RFC 6455: whole messages, pings answered, rules enforced.
+pub struct WebSocket {
+    io: Io,
+    decoder: Decoder,
+    received: Vec<u8>,
+    at: usize,
+    is_over: bool,
+}
+
+impl std::fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("is_over", &self.is_over)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WebSocket {
+    /// The next message; `None` when the connection has ended, whatever ended it. A violation of the
+    /// protocol is answered with its close code.
+    pub async fn receive(&mut self) -> Option<WebSocketMessage> {
+        while !self.is_over {
+            let answer = match self.decode() {
+                Some(Ok(Decoded::Message(message))) => return Some(message),
+                Some(Ok(Decoded::Pong)) => continue,
+                Some(Ok(Decoded::Ping(payload))) => {
+                    if self.write(websocket::frame(Opcode::Pong, &payload)).await {
+                        continue;
+                    }
+                    self.is_over = true;
+                    return None;
+                }
+                Some(Ok(Decoded::Close(reply))) => reply,
+                Some(Err(err)) => websocket::close_frame(err.close_code(), &err.to_string()),
+                None => {
+                    self.is_over = !self.read().await;
+                    continue;
+                }
+            };
+            self.end(answer);
+        }
+        None
+    }
+
+    /// Sends a text message; `false` if the connection has ended. Waits until the peer takes it.
+    pub async fn send_text(&mut self, text: &str) -> bool {
+        self.write(websocket::frame(Opcode::Text, text.as_bytes()))
+            .await
+    }
+
+    /// Sends a binary message; `false` if the connection has ended. Waits until the peer takes it.
+    pub async fn send_binary(&mut self, bytes: &[u8]) -> bool {
+        self.write(websocket::frame(Opcode::Binary, bytes)).await
+    }
+
+    /// Sends a message; `false` if the connection has ended. Waits until the peer takes it.
+    pub async fn send(&mut self, message: &WebSocketMessage) -> bool {
+        match message {
+            WebSocketMessage::Text(text) => self.send_text(text).await,
+            WebSocketMessage::Binary(bytes) => self.send_binary(bytes).await,
+        }
+    }
+
+    /// Ends the connection with a close code and a reason.
+    pub fn close(mut self, code: u16, reason: &str) {
+        self.end(websocket::close_frame(code, reason));
+    }
+
+    fn decode(&mut self) -> Option<Result<Decoded, WsError>> {
+        let mut consumed = 0;
+        let decoded = self
+            .decoder
+            .decode(&mut self.received[self.at..], &mut consumed);
+        let decoded = match decoded {
+            Ok(Some(incoming)) => Ok(incoming.into()),
+            Ok(None) => {
+                self.received.clear();
+                self.at = 0;
+                return None;
+            }
+            Err(err) => Err(err),
+        };
+        self.at += consumed;
+        Some(decoded)
+    }
+
+    /// Reads more; `false` at the end.
+    async fn read(&mut self) -> bool {
+        match &mut self.io {
+            Io::Direct(stream) => match std::future::poll_fn(|cx| stream.poll_read(cx)).await {
+                Ok(Chunk::Bytes(buffer, n)) => {
+                    self.received.extend_from_slice(&buffer[..n]);
+                    give_back(buffer);
+                    true
+                }
+                Ok(Chunk::End) | Err(_) => false,
+            },
+            Io::Mounted { payload, .. } => match payload.next().await {
+                Some(Ok(chunk)) => {
+                    self.received.extend_from_slice(&chunk);
+                    true
+                }
+                Some(Err(_)) | None => false,
+            },
+        }
+    }
+
+    async fn write(&mut self, frame: Bytes) -> bool {
+        if self.is_over {
+            return false;
+        }
+        match &self.io {
+            Io::Direct(stream) => {
+                let (mut queue, mut written) = (VecDeque::from([frame]), 0);
+                loop {
+                    match stream.write(&mut queue, &mut written, Clone::clone) {
+                        Written::All => return true,
+                        Written::Failed => return false,
+                        Written::Some => {
+                            if stream.writable().await.is_err() {
+                                return false;
+                            }
+                        }
+                    }
+                }
+            }
+            Io::Mounted { outlet, .. } => {
+                outlet.push(frame);
+                outlet.wake();
+                outlet.drained().await
+            }
+        }
+    }
+
+    fn end(&mut self, goodbye: Bytes) {
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
+        match &self.io {
+            Io::Direct(stream) => Rc::clone(stream).end(vec![goodbye], true),
+            Io::Mounted { outlet, .. } => {
+                outlet.push(goodbye);
+                outlet.close();
+            }
+        }
+    }
+}
+
+impl Drop for WebSocket {
+    fn drop(&mut self) {
+        self.end(websocket::close_frame(1000, ""));
+    }
+}
+
+enum Decoded {
+    Message(WebSocketMessage),
+    Ping(Bytes),
+    Pong,
+    Close(Bytes),
+}
+
+impl From<Incoming<'_>> for Decoded {
+    fn from(incoming: Incoming<'_>) -> Self {
+        match incoming {
+            Incoming::Text(text) => Self::Message(WebSocketMessage::Text(text.into())),
+            Incoming::Binary(bytes) => {
+                Self::Message(WebSocketMessage::Binary(Bytes::copy_from_slice(bytes)))
+            }
+            Incoming::Ping(payload) => Self::Ping(Bytes::copy_from_slice(payload)),
+            Incoming::Pong(_) => Self::Pong,
+            Incoming::Close(close) => Self::Close(websocket::close_reply(close)),
+        }
+    }
+}
