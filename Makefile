@@ -1,0 +1,70 @@
+# make run    serves the chat at http://127.0.0.1:3000
+# make test   installs what is missing and runs everything; the parts (test-rust, test-node, ...) run alone too
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := run
+
+# A Node.js that `tests/prepare` had to fetch comes before an older one of the system.
+export PATH := $(CURDIR)/tests/.node/bin:$(PATH)
+
+# Which servers the outside tests drive: the original (reference), ours (subject), or both.
+export TARGETS ?= reference,subject
+
+VENV := tests/clients/python/.venv
+
+.PHONY: run page test prepare test-rust test-docs test-node test-browser test-python fixture chat clean
+
+run: page
+	cargo build --release --bin greenroom
+	exec target/release/greenroom
+
+page:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \
+	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
+
+test: prepare
+	$(MAKE) --no-print-directory test-rust
+	$(MAKE) --no-print-directory test-docs
+	$(MAKE) --no-print-directory test-node
+	$(MAKE) --no-print-directory test-python
+	$(MAKE) --no-print-directory test-browser
+
+prepare:
+	tests/prepare
+
+test-rust: static/node_modules/.package-lock.json
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked
+
+test-docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+test-node: fixture tests/node_modules/.package-lock.json
+	node --test --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
+
+test-python: fixture tests/node_modules/.package-lock.json $(VENV)/installed
+	PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/python -m pytest tests/clients/python
+
+test-browser: chat static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
+	node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js
+
+fixture:
+	cargo build --locked --release --example fixture
+
+chat:
+	cargo build --locked --release --bin greenroom
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	npm ci --no-audit --no-fund --prefix $*
+	touch $@
+
+$(VENV)/installed: tests/clients/python/requirements.txt
+	python3 -m venv --clear $(VENV)
+	$(VENV)/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
+	touch $@
+
+clean:
+	cargo clean
+	rm -rf static/node_modules tests/node_modules tests/browser/node_modules tests/.node $(VENV)
