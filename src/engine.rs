@@ -38,6 +38,9 @@ where
 
 /// What an application has of one client.
 pub trait Connection: 'static {
+    /// A request of a polling client brings messages, which follow.
+    fn request(&mut self, _request: &Arc<Handshake>) {}
+
     /// A message has arrived. Must not block.
     fn message(&mut self, message: Message<'_>);
 

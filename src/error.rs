@@ -69,7 +69,10 @@ pub enum AckError {
 }
 
 /// Any value that serializes, as a dynamic one.
-pub(crate) fn to_value<T: Serialize>(value: &T) -> Result<Value, EncodeError> {
+///
+/// # Errors
+/// It does not serialize.
+pub fn to_value<T: Serialize>(value: &T) -> Result<Value, EncodeError> {
     // One argument, also if it is a tuple.
     let args = Args::from_values(&(value,))?;
     Ok(args.first().unwrap_or(Value::Null))

@@ -16,7 +16,7 @@ mod session;
 pub mod testing;
 
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
-pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, Refusal};
+pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, Refusal, to_value};
 pub use http::{HeaderHook, RequestHead, pages::pages};
 pub use namespace::{
     Ack, Answer, Answers, Broadcast, Connect, Disconnect, Disconnecting, Event, Handlers,

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 
@@ -38,6 +39,7 @@ pub(crate) struct Restored {
 pub(crate) struct Recovery {
     window: Duration,
     max_packets: usize,
+    max_bytes: usize,
     max_sessions: usize,
     /// Makes the offsets of this process unlike those of the last.
     epoch: String,
@@ -57,6 +59,7 @@ struct Log {
     packets: VecDeque<Logged>,
     /// The number of the first packet in the log; they are consecutive.
     first: u64,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -65,6 +68,7 @@ struct Logged {
     selection: Selection,
     name: ByteString,
     args: Args,
+    bytes: usize,
 }
 
 impl Recovery {
@@ -72,6 +76,7 @@ impl Recovery {
         Self {
             window: config.max_disconnection_duration,
             max_packets: config.max_packets,
+            max_bytes: config.max_bytes,
             max_sessions: config.max_sessions,
             epoch: SocketId::generate().as_str()[..6].to_owned(),
             state: Mutex::default(),
@@ -92,19 +97,27 @@ impl Recovery {
             first: 1,
             ..Log::default()
         });
-        while log.packets.front().is_some_and(|oldest| {
-            log.packets.len() >= self.max_packets || now.duration_since(oldest.at) > self.window
-        }) {
-            log.packets.pop_front();
+        let bytes = name.len()
+            + args.raw_json().len()
+            + args.attachments().iter().map(Bytes::len).sum::<usize>();
+        while let Some(oldest) = log.packets.front()
+            && (log.packets.len() >= self.max_packets
+                || log.bytes + bytes > self.max_bytes
+                || now.duration_since(oldest.at) > self.window)
+        {
+            log.bytes -= oldest.bytes;
             log.first += 1;
+            log.packets.pop_front();
         }
         let number = log.first + log.packets.len() as u64;
         let args = args.with_appended(&self.offset(number));
+        log.bytes += bytes;
         log.packets.push_back(Logged {
             at: now,
             selection,
             name: name.into(),
             args: args.clone(),
+            bytes,
         });
         (number, args)
     }

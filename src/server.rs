@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
     registry: OnceLock<Addr<Registry>>,
     n_connections: AtomicUsize,
+    /// Those of them that have not joined a namespace yet.
+    n_half_open: AtomicUsize,
     per_ip: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -108,6 +110,11 @@ impl Shared {
     /// Counts a connection, unless a cap is met.
     pub(crate) fn admit_connection(&self, handshake: &Handshake) -> bool {
         let limits = &self.config.limits;
+        let is_socketio = matches!(self.upper, Upper::SocketIo(_));
+        if is_socketio && self.n_half_open.load(Ordering::Relaxed) >= limits.half_open {
+            self.metrics.count(Counter::ConnectionRefused);
+            return false;
+        }
         if self.n_connections.fetch_add(1, Ordering::Relaxed) >= limits.connections {
             self.n_connections.fetch_sub(1, Ordering::Relaxed);
             self.metrics.count(Counter::ConnectionRefused);
@@ -126,7 +133,15 @@ impl Shared {
             }
             *n += 1;
         }
+        if is_socketio {
+            self.n_half_open.fetch_add(1, Ordering::Relaxed);
+        }
         true
+    }
+
+    /// A session has joined its first namespace, or ended before.
+    pub(crate) fn joined_first(&self) {
+        self.n_half_open.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn connection_closed(&self, handshake: &Handshake) {
@@ -194,10 +209,6 @@ impl Shared {
         self.hubs.read().get(usize::from(index))?.clone()
     }
 
-    pub(crate) fn n_hubs(&self) -> usize {
-        self.hubs.read().iter().flatten().count()
-    }
-
     /// One message per hub, the own one first.
     // Hot: on a worker the list of hubs is the worker's own.
     pub(crate) fn fan_out(&self, fanout: Fanout) {
@@ -206,11 +217,14 @@ impl Shared {
     }
 
     pub(crate) fn to_all_hubs(&self, command: impl Fn() -> Command) {
-        let peers = local(self.id).and_then(|hub| Some(Rc::clone(&hub.try_borrow().ok()?.peers)));
-        match peers {
-            Some(peers) => peers.iter().for_each(|hub| hub.send(command())),
-            None => self.hubs().iter().for_each(|hub| hub.send(command())),
-        }
+        self.hubs_now().iter().for_each(|hub| hub.send(command()));
+    }
+
+    /// All hubs: on a worker the list that it keeps, elsewhere a new one.
+    pub(crate) fn hubs_now(&self) -> Rc<Vec<Arc<HubHandle>>> {
+        local(self.id)
+            .and_then(|hub| Some(Rc::clone(&hub.try_borrow().ok()?.peers)))
+            .unwrap_or_else(|| Rc::new(self.hubs()))
     }
 
     pub(crate) fn tell_registry<M>(&self, message: impl FnOnce() -> M)
@@ -224,8 +238,11 @@ impl Shared {
         }
     }
 
-    /// `None` if there is no registry, or it ends.
-    pub(crate) async fn ask_registry<M>(&self, question: M) -> Option<M::Result>
+    /// Asks at once; the answer is `None` if there is no registry, or it ends.
+    pub(crate) fn ask_registry<M>(
+        &self,
+        question: M,
+    ) -> impl Future<Output = Option<M::Result>> + Send + use<M>
     where
         M: Message + Send + 'static,
         M::Result: Send,
@@ -236,8 +253,8 @@ impl Shared {
             clippy::disallowed_methods,
             reason = "a question of a program; not the delivery path"
         )]
-        let answer = self.registry.get()?.send(question);
-        answer.await.ok()
+        let answer = self.registry.get().map(|registry| registry.send(question));
+        async move { answer?.await.ok() }
     }
 }
 
@@ -267,6 +284,12 @@ impl AsHandle for std::rc::Rc<std::cell::RefCell<crate::hub::Hub>> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Server(Arc<Shared>);
+
+impl From<Arc<Shared>> for Server {
+    fn from(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+}
 
 impl Server {
     /// A server with the default configuration, to be given namespaces.
@@ -469,6 +492,19 @@ impl ServerBuilder {
         self
     }
 
+    /// Runs `middleware` before each request and each upgrade of the engine; what it refuses is answered with the
+    /// Engine.IO error 3.
+    pub fn engine_middleware<F, Fut>(mut self, middleware: F) -> Self
+    where
+        F: Fn(Arc<Handshake>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), crate::Refusal>> + 'static,
+    {
+        self.hooks
+            .middleware
+            .push(Box::new(move |request| Box::pin(middleware(request))));
+        self
+    }
+
     /// Adds headers to the first response of each session.
     pub fn initial_headers(mut self, headers: impl http::HeaderHook) -> Self {
         self.hooks.initial_headers = Some(Box::new(headers));
@@ -524,6 +560,7 @@ impl ServerBuilder {
             hubs: RwLock::default(),
             registry: OnceLock::new(),
             n_connections: AtomicUsize::new(0),
+            n_half_open: AtomicUsize::new(0),
             per_ip: Mutex::default(),
             config,
         });

@@ -82,6 +82,11 @@ pub struct RecoveryConfig {
     /// Default 10000. When exceeded, the oldest is dropped; a client that misses a dropped packet starts anew
     /// (`recovered` is false). Zero is no limit.
     pub max_packets: usize,
+    /// Bytes of the arguments and attachments of those packets, per namespace.
+    ///
+    /// Default `"64MB"`. When exceeded, the oldest are dropped, as above. Zero is no limit.
+    #[serde(deserialize_with = "values::size")]
+    pub max_bytes: usize,
     /// Sessions kept for clients that went away, in the whole process.
     ///
     /// Default 50000. When exceeded, the one that left first is dropped and starts anew. Zero is no limit.
@@ -95,6 +100,7 @@ impl Default for RecoveryConfig {
             max_disconnection_duration: Duration::from_secs(120),
             skip_middlewares: true,
             max_packets: 10_000,
+            max_bytes: 64_000_000,
             max_sessions: 50_000,
         }
     }

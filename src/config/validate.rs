@@ -143,7 +143,11 @@ fn socketio(socketio: &SocketIoConfig) -> Checked {
 }
 
 fn recovery(recovery: &mut RecoveryConfig) -> Checked {
-    for limit in [&mut recovery.max_packets, &mut recovery.max_sessions] {
+    for limit in [
+        &mut recovery.max_packets,
+        &mut recovery.max_bytes,
+        &mut recovery.max_sessions,
+    ] {
         zero_is_unlimited(limit);
     }
     lasts(

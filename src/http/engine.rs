@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 
 use super::compression::Encoding;
 use super::{Endpoint, RequestHead, request, upgrade};
-use crate::hub::{self, PollReply};
+use crate::hub::{self, PollReply, Polling};
 use crate::metrics::Counter;
+use crate::namespace::Handshake;
 use crate::protocol::engineio::{
     Admission, EncodedPayload, HandshakeError, JsonpIndex, Query, Request, Sid, Transport,
     body_is_binary, decode_jsonp_body, encode_jsonp, verify,
@@ -74,6 +75,9 @@ async fn answer(
 ) -> Result<HttpResponse, HandshakeError> {
     let shared = &endpoint.shared;
     let query = Query::parse(request.query_string());
+    endpoint
+        .run_middleware(|| remember(request, &query, endpoint))
+        .await?;
     let sid: Option<Sid> = match query.sid() {
         None => None,
         Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
@@ -104,6 +108,19 @@ async fn answer(
     }
 }
 
+/// The request as programs see it.
+fn remember(request: &HttpRequest, query: &Query<'_>, endpoint: &Endpoint) -> Arc<Handshake> {
+    let (headers, url) = head(request);
+    let secure = request.app_config().secure();
+    request::handshake(
+        &endpoint.shared,
+        &RequestHead { headers, url },
+        query,
+        request.peer_addr(),
+        secure,
+    )
+}
+
 /// Opens a session on this worker.
 async fn open(
     request: &HttpRequest,
@@ -111,10 +128,7 @@ async fn open(
     endpoint: &Endpoint,
 ) -> Result<HttpResponse, HandshakeError> {
     let shared = &endpoint.shared;
-    let (headers, url) = head(request);
-    let head = RequestHead { headers, url };
-    let secure = request.app_config().secure();
-    let handshake = request::handshake(shared, &head, query, request.peer_addr(), secure);
+    let handshake = remember(request, query, endpoint);
     if let Some(allow) = &shared.hooks.allow_request {
         allow(Arc::clone(&handshake))
             .await
@@ -183,19 +197,29 @@ fn respond(
 struct Aborted<'a> {
     endpoint: &'a Endpoint,
     sid: Sid,
-    command: Option<Command>,
+    then: Option<Then>,
+}
+
+enum Then {
+    PollAborted,
+    PostAborted { is_too_large: bool },
 }
 
 impl Aborted<'_> {
     fn disarm(mut self) {
-        self.command = None;
+        self.then = None;
     }
 }
 
 impl Drop for Aborted<'_> {
     fn drop(&mut self) {
-        if let Some(command) = self.command.take() {
-            self.endpoint.to_session(&self.sid, command);
+        match self.then.take() {
+            Some(Then::PollAborted) => self.endpoint.ask(&self.sid, Polling::PollAborted),
+            Some(Then::PostAborted { is_too_large }) => {
+                self.endpoint
+                    .to_session(&self.sid, Command::PostAborted { is_too_large });
+            }
+            None => {}
         }
     }
 }
@@ -210,10 +234,10 @@ async fn poll(
     let aborted = Aborted {
         endpoint,
         sid,
-        command: Some(Command::PollAborted),
+        then: Some(Then::PollAborted),
     };
     let (answer, answered) = oneshot::channel();
-    endpoint.to_session(&sid, Command::Poll(answer));
+    endpoint.ask(&sid, Polling::Poll(answer));
     let answer = answered.await;
     aborted.disarm();
     match answer {
@@ -232,7 +256,7 @@ async fn post(
     sid: Sid,
 ) -> Result<HttpResponse, HandshakeError> {
     let (answer, answered) = oneshot::channel();
-    endpoint.to_session(&sid, Command::PostBegins(answer));
+    endpoint.ask(&sid, Polling::PostBegins(answer));
     match answered.await {
         Ok(PostAnswer::Done) => {}
         Ok(PostAnswer::Refused(err)) => return Err(err),
@@ -242,7 +266,7 @@ async fn post(
     let mut aborted = Aborted {
         endpoint,
         sid,
-        command: Some(Command::PostAborted {
+        then: Some(Then::PostAborted {
             is_too_large: false,
         }),
     };
@@ -253,7 +277,7 @@ async fn post(
             return Ok(HttpResponse::BadRequest().finish());
         };
         if body.len() + chunk.len() > limit {
-            aborted.command = Some(Command::PostAborted { is_too_large: true });
+            aborted.then = Some(Then::PostAborted { is_too_large: true });
             return Ok(HttpResponse::PayloadTooLarge().force_close().finish());
         }
         body.extend_from_slice(&chunk);
@@ -270,14 +294,19 @@ async fn post(
         None => Bytes::new(),
     };
     let (answer, answered) = oneshot::channel();
-    endpoint.to_session(
-        &sid,
-        Command::Post {
-            body,
-            is_binary,
-            answer,
-        },
-    );
+    // Only an application without Socket.IO can ask which request brought a message.
+    let request_seen = endpoint
+        .shared
+        .namespaces()
+        .is_none()
+        .then(|| remember(request, query, endpoint));
+    let command = Command::Post {
+        body,
+        is_binary,
+        request: request_seen,
+        answer,
+    };
+    endpoint.to_session(&sid, command);
     match answered.await {
         Ok(PostAnswer::Done) => {}
         Ok(PostAnswer::Refused(err)) => return Err(err),

@@ -20,7 +20,7 @@ use actix_web::web::{self, ServiceConfig};
 use crate::error::Refusal;
 use crate::hub;
 use crate::namespace::Handshake;
-use crate::protocol::engineio::Sid;
+use crate::protocol::engineio::{BadRequest, HandshakeError, Sid};
 use crate::server::Shared;
 use crate::session::Command;
 use client_files::ClientFiles;
@@ -49,6 +49,7 @@ type BoxedHook = Box<dyn Fn(&mut HeaderMap, &RequestHead<'_>) + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Hooks {
     pub(crate) allow_request: Option<Box<AllowRequest>>,
+    pub(crate) middleware: Vec<Box<AllowRequest>>,
     pub(crate) initial_headers: Option<BoxedHook>,
     pub(crate) headers: Option<BoxedHook>,
 }
@@ -78,6 +79,39 @@ impl Endpoint {
             Some(hub) => hub.send(hub::Command::Session { sid: *sid, command }),
             None => command.refuse(),
         }
+    }
+
+    /// Asks the session `sid` a question of a polling client.
+    pub(crate) fn ask(&self, sid: &Sid, question: hub::Polling) {
+        match sid
+            .worker(&self.shared.sid_prefix)
+            .and_then(|index| self.shared.hub(index))
+        {
+            Some(hub) => hub.send(hub::Command::Polling {
+                sid: *sid,
+                question,
+            }),
+            None => question.refuse(HandshakeError::UnknownSid),
+        }
+    }
+
+    /// Runs the middleware of the program; most have none, and then nothing is made for it.
+    pub(crate) async fn run_middleware(
+        &self,
+        request: impl FnOnce() -> Arc<Handshake>,
+    ) -> Result<(), HandshakeError> {
+        let middleware = &self.shared.hooks.middleware;
+        if middleware.is_empty() {
+            return Ok(());
+        }
+        let request = request();
+        for middleware in middleware {
+            middleware(Arc::clone(&request)).await.map_err(|refusal| {
+                log::debug!("a middleware refuses a request why={refusal}");
+                HandshakeError::BadRequest(BadRequest::Middleware)
+            })?;
+        }
+        Ok(())
     }
 
     /// Adds to a response what the configuration and the program want there. `sid`: the response is the

@@ -69,6 +69,8 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
     let shared = &endpoint.shared;
     let headers = facts.head.headers;
     let query = Query::parse(facts.query);
+    let remember = || request::handshake(shared, &facts.head, &query, facts.peer, facts.secure);
+    endpoint.run_middleware(remember).await?;
     let sid: Option<Sid> = match query.sid() {
         None => None,
         Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),

@@ -7,6 +7,7 @@
 mod heartbeat;
 mod member;
 mod parcel;
+mod polling;
 mod seat;
 
 use std::cell::RefCell;
@@ -23,11 +24,13 @@ use tokio::sync::Notify;
 pub(crate) use heartbeat::Timer;
 pub(crate) use member::{Member, MemberKey, Selection, Space};
 pub(crate) use parcel::{Body, Deflate, Dialect, Parcel, Parcels};
+pub(crate) use polling::Polling;
 pub(crate) use seat::{Heartbeat, Link, PollReply, Pushed, Seat, SeatKey};
 
 use crate::carrier::Written;
 use crate::metrics::Counter;
 use crate::namespace::{BroadcastAcks, Room, Socket};
+use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::Sid;
 use crate::protocol::socketio::Encoded;
 use crate::server::Shared;
@@ -72,6 +75,11 @@ pub(crate) enum Command {
     Session {
         sid: Sid,
         command: session::Command,
+    },
+    /// A question of a request to the session with this id.
+    Polling {
+        sid: Sid,
+        question: Polling,
     },
     /// For a session of this worker whose seat is known.
     ToSession {
@@ -352,6 +360,7 @@ impl Hub {
                 Some(seat) => seat.session.do_send(command),
                 None => command.refuse(),
             },
+            Command::Polling { sid, question } => self.polling(&sid, question),
             Command::Peers(peers) => self.peers = Rc::new(peers),
             Command::Shutdown => session::shut_down_all(self),
             Command::DropTransport { member } => {
@@ -478,15 +487,19 @@ impl Hub {
             vec![key]
         };
         for &key in &ended {
-            if let Some(member) = self.members.get(key)
-                && member.held.is_none()
-            {
-                let packet = self
-                    .server
-                    .dialect()
-                    .disconnect(member.socket.namespace().name());
-                self.push_packet(seat_key, packet);
+            let Some(member) = self.members.get(key) else {
+                continue;
+            };
+            let socket = Arc::clone(&member.socket);
+            if member.held.is_none() {
+                self.push_packet(
+                    seat_key,
+                    self.server.dialect().disconnect(socket.namespace().name()),
+                );
             }
+            // At once, so that nothing that is emitted from now on follows the packet.
+            let rooms = socket.close(DisconnectReason::ServerNamespaceDisconnect);
+            self.remove_member(key, &rooms);
         }
         session.do_send(session::Command::Kicked {
             members: ended,

@@ -84,6 +84,8 @@ pub(crate) struct Seat {
     pub(crate) members: SmallVec<[MemberKey; 1]>,
     /// The outbox overflowed or the transport broke: nothing more is queued, the session was told.
     pub(crate) doomed: bool,
+    /// The session waits for a poll to say goodbye.
+    pub(crate) closing: bool,
     /// A POST is being received: a second one is an overlap.
     pub(crate) posting: bool,
     /// This seat waits in the hub's list for the flush at the end of the round.
@@ -122,6 +124,7 @@ impl Seat {
             heartbeat,
             members: SmallVec::new(),
             doomed: false,
+            closing: false,
             posting: false,
             dirty: false,
             blocked: false,

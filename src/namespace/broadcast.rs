@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::ack::{Answers, BroadcastAcks};
 use super::remote::RemoteSocket;
@@ -195,34 +196,47 @@ impl Broadcast {
         Ok(())
     }
 
-    /// Emits an event and collects the answers until all are there or the time is up.
+    /// Emits an event, at once, and collects the answers until all are there or the time is up.
     ///
-    /// Errors of one client never hide the answers of the others: what is missing is counted.
+    /// Errors of one client never hide the answers of the others: what is missing is counted. Await the
+    /// result on a tokio runtime, which the timer needs.
     ///
     /// # Errors
     /// As [`Broadcast::try_emit`]; nothing was sent then.
-    pub async fn emit_with_ack<T: Serialize>(
+    pub fn emit_with_ack<T: Serialize>(
         self,
         name: &str,
         values: T,
-    ) -> Result<Answers, EmitError> {
-        let args = Args::from_values(&values)?;
-        self.emit_args_with_ack(name, &args).await
+    ) -> impl Future<Output = Result<Answers, EmitError>> + Send + use<T> {
+        let collected = match Args::from_values(&values) {
+            Ok(args) => self.ask(name, &args),
+            Err(err) => Err(err.into()),
+        };
+        collect(collected)
     }
 
     /// As [`Broadcast::emit_with_ack`], with arguments that are encoded already.
     ///
     /// # Errors
     /// The name is reserved or too long; nothing was sent then.
-    pub async fn emit_args_with_ack(self, name: &str, args: &Args) -> Result<Answers, EmitError> {
-        let shared = Arc::clone(self.nsp.shared());
+    pub fn emit_args_with_ack(
+        self,
+        name: &str,
+        args: &Args,
+    ) -> impl Future<Output = Result<Answers, EmitError>> + Send + use<> {
+        collect(self.ask(name, args))
+    }
+
+    fn ask(self, name: &str, args: &Args) -> Result<Asked, EmitError> {
+        let shared = self.nsp.shared();
         shared.check_event_name(name)?;
         let id = self.nsp.next_ack_id();
-        let (acks, done) = BroadcastAcks::new(shared.n_hubs());
+        let hubs = shared.hubs_now();
+        let (acks, done) = BroadcastAcks::new(hubs.len());
         let timeout = self
             .timeout
             .unwrap_or(shared.config.socketio.default_ack_timeout);
-        shared.fan_out(Fanout {
+        let fanout = Arc::new(Fanout {
             nsp: self.nsp.index,
             packet: shared
                 .dialect()
@@ -232,20 +246,31 @@ impl Broadcast {
             acks: Some((id, Arc::clone(&acks))),
             logged: 0,
         });
-        // At the deadline the answers so far are the result.
-        let _ = tokio::time::timeout(timeout, done).await;
-        Ok(acks.take())
+        for hub in hubs.iter() {
+            hub.send(Command::Fanout(Arc::clone(&fanout)));
+        }
+        Ok(Asked {
+            acks,
+            done,
+            timeout,
+        })
     }
 
-    /// The sockets it addresses, with their rooms, data and handshakes, sorted by id.
-    pub async fn fetch_sockets(self) -> Vec<RemoteSocket> {
-        let shared = Arc::clone(self.nsp.shared());
+    /// The sockets it addresses, with their rooms, data and handshakes, sorted by id. Asked at once.
+    pub fn fetch_sockets(self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
         let question = registry::FetchSockets {
             nsp: self.nsp.index,
             selection: self.selection,
         };
-        let sockets = shared.ask_registry(question).await.unwrap_or_default();
-        sockets.into_iter().map(RemoteSocket::new).collect()
+        let answer = self.nsp.shared().ask_registry(question);
+        async move {
+            answer
+                .await
+                .unwrap_or_default()
+                .into_iter()
+                .map(RemoteSocket::new)
+                .collect()
+        }
     }
 
     /// Makes all sockets it addresses join these rooms.
@@ -271,4 +296,22 @@ impl Broadcast {
             change: change.clone(),
         });
     }
+}
+
+/// A broadcast whose answers are being collected.
+struct Asked {
+    acks: Arc<BroadcastAcks>,
+    done: oneshot::Receiver<()>,
+    timeout: Duration,
+}
+
+async fn collect(asked: Result<Asked, EmitError>) -> Result<Answers, EmitError> {
+    let Asked {
+        acks,
+        done,
+        timeout,
+    } = asked?;
+    // At the deadline the answers so far are the result.
+    let _ = tokio::time::timeout(timeout, done).await;
+    Ok(acks.take())
 }

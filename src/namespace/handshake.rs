@@ -1,10 +1,15 @@
 //! What a client said when it came.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+
+use super::socket::SocketInner;
+use crate::protocol::socketio::Value;
 
 /// The HTTP request that opened a session, as handlers and hooks see it.
 ///
@@ -80,22 +85,28 @@ impl Handshake {
     pub const fn issued(&self) -> Duration {
         self.issued
     }
+}
 
-    /// This handshake as the object of the reference, with the auth payload of one socket.
-    pub(crate) const fn with_auth<'a>(
-        &'a self,
-        auth: &'a crate::protocol::socketio::Value,
-    ) -> impl Serialize + 'a {
-        WithAuth {
-            handshake: self,
+/// A handshake with the auth payload of one socket, as the object of the reference.
+#[derive(Debug)]
+pub(crate) struct HandshakeObject {
+    handshake: Arc<Handshake>,
+    auth: Value,
+}
+
+impl HandshakeObject {
+    pub(crate) fn new(socket: &SocketInner) -> Self {
+        let auth = socket.auth.first().unwrap_or(Value::Null);
+        let auth = if auth == Value::Null {
+            Value::Object(IndexMap::new())
+        } else {
+            auth
+        };
+        Self {
+            handshake: Arc::clone(&socket.handshake),
             auth,
         }
     }
-}
-
-struct WithAuth<'a> {
-    handshake: &'a Handshake,
-    auth: &'a crate::protocol::socketio::Value,
 }
 
 struct Pairs<'a>(&'a [(Box<str>, Box<str>)]);
@@ -106,9 +117,9 @@ impl Serialize for Pairs<'_> {
     }
 }
 
-impl Serialize for WithAuth<'_> {
+impl Serialize for HandshakeObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let handshake = self.handshake;
+        let handshake = &*self.handshake;
         let mut map = serializer.serialize_map(Some(9))?;
         map.serialize_entry("headers", &Pairs(&handshake.headers))?;
         map.serialize_entry("time", &http_date(handshake.issued))?;
@@ -121,7 +132,7 @@ impl Serialize for WithAuth<'_> {
         )?;
         map.serialize_entry("url", &handshake.url)?;
         map.serialize_entry("query", &Pairs(&handshake.query))?;
-        map.serialize_entry("auth", self.auth)?;
+        map.serialize_entry("auth", &self.auth)?;
         map.end()
     }
 }
@@ -134,7 +145,6 @@ fn http_date(since_epoch: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::socketio::Value;
 
     #[test]
     fn it_has_the_shape_of_the_reference() {
@@ -148,7 +158,11 @@ mod tests {
             issued: Duration::from_millis(1_763_000_000_123),
         };
         assert_eq!(
-            serde_json::to_value(handshake.with_auth(&Value::Null)).unwrap(),
+            serde_json::to_value(HandshakeObject {
+                handshake: Arc::new(handshake),
+                auth: Value::Null
+            })
+            .unwrap(),
             serde_json::json!({
                 "headers": {"host": "a", "origin": "http://b"},
                 "time": "Thu, 13 Nov 2025 02:13:20 GMT",

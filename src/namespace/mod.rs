@@ -112,17 +112,17 @@ impl Namespace {
     ///
     /// # Errors
     /// As [`Namespace::try_emit`].
-    pub async fn emit_with_ack<T: Serialize>(
+    pub fn emit_with_ack<T: Serialize>(
         &self,
         name: &str,
         values: T,
-    ) -> Result<Answers, EmitError> {
-        self.broadcast().emit_with_ack(name, values).await
+    ) -> impl Future<Output = Result<Answers, EmitError>> + Send + use<T> {
+        self.broadcast().emit_with_ack(name, values)
     }
 
     /// All its sockets, sorted by id.
-    pub async fn fetch_sockets(&self) -> Vec<RemoteSocket> {
-        self.broadcast().fetch_sockets().await
+    pub fn fetch_sockets(&self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
+        self.broadcast().fetch_sockets()
     }
 
     /// Makes all its sockets join these rooms.
@@ -141,25 +141,28 @@ impl Namespace {
     }
 
     /// The names of all rooms, sorted, those of the sockets' own ids included.
-    pub async fn all_rooms(&self) -> Vec<Room> {
-        self.0
+    pub fn all_rooms(&self) -> impl Future<Output = Vec<Room>> + Send + use<> {
+        let answer = self
+            .0
             .shared()
-            .ask_registry(registry::AllRooms { nsp: self.0.index })
-            .await
-            .unwrap_or_default()
+            .ask_registry(registry::AllRooms { nsp: self.0.index });
+        async move { answer.await.unwrap_or_default() }
     }
 
     /// How many sockets are in a room.
-    pub async fn room_size(&self, room: &str) -> usize {
+    pub fn room_size(&self, room: &str) -> impl Future<Output = usize> + Send + use<> {
         let question = registry::RoomSize {
             nsp: self.0.index,
             room: room.into(),
         };
-        self.0
-            .shared()
-            .ask_registry(question)
-            .await
-            .unwrap_or_default()
+        let answer = self.0.shared().ask_registry(question);
+        async move { answer.await.unwrap_or_default() }
+    }
+
+    /// The server it belongs to.
+    #[must_use]
+    pub fn server(&self) -> crate::Server {
+        crate::Server::from(Arc::clone(self.0.shared()))
     }
 
     /// Tells `watcher` of each room that is created, joined, left, deleted, from now on.

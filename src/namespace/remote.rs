@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::ser::SerializeStruct;
 
 use super::broadcast::{Broadcast, IntoRooms};
+use super::handshake::HandshakeObject;
 use super::socket::{Room, Socket, SocketInner};
 use crate::SocketId;
 use crate::error::{ArgsError, EmitError};
@@ -58,6 +59,14 @@ impl RemoteSocket {
         &self.socket.handshake
     }
 
+    /// The auth payload it came with; see [`Socket::auth`].
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        Socket::from(Arc::clone(&self.socket)).auth()
+    }
+
     fn address(&self) -> Broadcast {
         Broadcast::new(Arc::clone(&self.socket.nsp)).to(self.socket.id())
     }
@@ -98,15 +107,9 @@ impl RemoteSocket {
 
 impl Serialize for RemoteSocket {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let auth = self.socket.auth.first::<Value>().unwrap_or(Value::Null);
-        let auth = if auth == Value::Null {
-            Value::Object(indexmap::IndexMap::new())
-        } else {
-            auth
-        };
         let mut map = serializer.serialize_struct("RemoteSocket", 4)?;
         map.serialize_field("id", self.socket.id())?;
-        map.serialize_field("handshake", &self.socket.handshake.with_auth(&auth))?;
+        map.serialize_field("handshake", &HandshakeObject::new(&self.socket))?;
         map.serialize_field("rooms", &self.rooms)?;
         map.serialize_field("data", &self.data)?;
         map.end()

@@ -14,11 +14,12 @@ use smallvec::smallvec;
 use super::ack::{AckTable, Answer, BroadcastAcks};
 use super::broadcast::{Broadcast, IntoRooms};
 use super::event::Event;
-use super::handshake::Handshake;
+use super::handshake::{Handshake, HandshakeObject};
 use super::table::NamespaceInner;
 use crate::error::{AckError, ArgsError, EmitError, Refusal, to_value};
 use crate::hub::{Command, Flags, HubHandle, MemberKey, Selection};
 use crate::metrics::Counter;
+use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{ProtocolVersion, SocketId, Transport};
 use crate::protocol::socketio::{Args, Value};
 use crate::registry;
@@ -58,6 +59,7 @@ pub(crate) struct SocketInner {
     /// [`Transport`] of the session, which an upgrade changes for all its sockets.
     pub(crate) transport: Arc<AtomicU8>,
     connected: AtomicBool,
+    end_reason: Mutex<Option<DisconnectReason>>,
     /// Set while the socket is in the room of its own id, which is no entry of `rooms`.
     own_room: AtomicBool,
     /// The truth about rooms; hub and registry hold indexes of it, told in the same order under this lock.
@@ -124,6 +126,7 @@ impl SocketInner {
             recovered,
             transport,
             connected: AtomicBool::new(false),
+            end_reason: Mutex::new(None),
             own_room: AtomicBool::new(false),
             rooms: Mutex::default(),
             data: Mutex::new(data),
@@ -159,8 +162,9 @@ impl SocketInner {
 
     /// No rooms can be joined any more, and nobody will answer: the rooms of before, which stay
     /// readable until [`SocketInner::forget_rooms`].
-    pub(crate) fn close(&self) -> Vec<Room> {
+    pub(crate) fn close(&self, reason: DisconnectReason) -> Vec<Room> {
         self.connected.store(false, Ordering::Release);
+        self.end_reason.lock().get_or_insert(reason);
         self.acks.lock().clear();
         let mut rooms = self.rooms.lock();
         rooms.closed = true;
@@ -244,6 +248,20 @@ impl Socket {
     #[must_use]
     pub fn handshake(&self) -> &Handshake {
         &self.inner.handshake
+    }
+
+    /// The handshake as the object of the reference, the auth payload included, to be serialized.
+    ///
+    /// Shape: `{headers, time, address, xdomain, secure, issued, url, query, auth}`.
+    #[must_use]
+    pub fn handshake_object(&self) -> impl Serialize + use<> {
+        HandshakeObject::new(&self.inner)
+    }
+
+    /// The server it is connected to.
+    #[must_use]
+    pub fn server(&self) -> crate::Server {
+        crate::Server::from(Arc::clone(self.shared()))
     }
 
     /// The auth payload of CONNECT, parsed.
@@ -518,6 +536,12 @@ impl Socket {
 
     pub(crate) fn forget_rooms(&self) {
         self.inner.forget_rooms();
+    }
+
+    /// Why it has gone, if it has.
+    #[must_use]
+    pub fn end_reason(&self) -> Option<DisconnectReason> {
+        *self.inner.end_reason.lock()
     }
 
     pub(crate) fn forget_ack(&self, id: u64) {

@@ -35,9 +35,11 @@ impl Session {
             self.disconnect_all(reason);
         }
         self.state = State::Closing(reason);
-        self.hub
-            .borrow_mut()
-            .set_timer(self.seat, Timer::Close, Instant::now() + CLOSE_TIMEOUT);
+        let mut hub = self.hub.borrow_mut();
+        hub.set_timer(self.seat, Timer::Close, Instant::now() + CLOSE_TIMEOUT);
+        if let Some(seat) = hub.seats.get_mut(self.seat) {
+            seat.closing = true;
+        }
     }
 
     /// Ends now.
@@ -73,6 +75,11 @@ impl Session {
             end_transport(seat, reason, close);
         }
         self.server.connection_closed(&self.handshake);
+        if let Application::SocketIo(sockets) = &self.application
+            && !sockets.has_joined
+        {
+            self.server.joined_first();
+        }
         self.inbox.clear();
         self.frames_done = None;
         if let Some(answer) = self.post_answer.take() {

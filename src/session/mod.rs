@@ -44,16 +44,12 @@ use upgrade::Upgrade;
 /// What a session is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// A client polls.
-    Poll(oneshot::Sender<PollAnswer>),
-    /// The connection of the poll that waits has ended.
-    PollAborted,
-    /// The body of a POST begins.
-    PostBegins(oneshot::Sender<PostAnswer>),
     /// The body of a POST is complete.
     Post {
         body: Bytes,
         is_binary: bool,
+        /// The request, for applications that want to know.
+        request: Option<Arc<Handshake>>,
         answer: oneshot::Sender<PostAnswer>,
     },
     /// The body of a POST did not become complete.
@@ -66,6 +62,8 @@ pub(crate) enum Command {
         frames: Vec<Frame>,
         done: oneshot::Sender<()>,
     },
+    /// Requests of a polling client overlapped, or one was broken off.
+    Broken(&'static str),
     /// The connection cannot be used any more.
     TransportError(&'static str),
     /// Nothing was heard for too long.
@@ -93,13 +91,10 @@ impl Command {
         let unknown = engineio::HandshakeError::UnknownSid;
         match self {
             // Whoever asked may have gone.
-            Self::Poll(answer) => drop(answer.send(PollAnswer::Refused(unknown))),
-            Self::PostBegins(answer) | Self::Post { answer, .. } => {
-                drop(answer.send(PostAnswer::Refused(unknown)))
-            }
+            Self::Post { answer, .. } => drop(answer.send(PostAnswer::Refused(unknown))),
             Self::Upgrade(offer) => offer.refuse(&unknown),
-            Self::PollAborted
-            | Self::PostAborted { .. }
+            Self::PostAborted { .. }
+            | Self::Broken(_)
             | Self::Frames { .. }
             | Self::TransportError(_)
             | Self::PingTimeout
@@ -308,14 +303,20 @@ impl Handler<Command> for Session {
             return command.refuse();
         }
         match command {
-            Command::Poll(answer) => self.poll(answer, ctx),
-            Command::PollAborted => self.poll_aborted(ctx),
-            Command::PostBegins(answer) => self.post_begins(answer, ctx),
+            Command::Broken(why) => self.broken(why, ctx),
             Command::Post {
                 body,
                 is_binary,
+                request,
                 answer,
-            } => self.post(&body, is_binary, answer, ctx),
+            } => {
+                if let (Application::Raw(connection), Some(request)) =
+                    (&mut self.application, request)
+                {
+                    connection.request(&request);
+                }
+                self.post(&body, is_binary, answer, ctx);
+            }
             Command::PostAborted { is_too_large } => self.post_aborted(is_too_large, ctx),
             Command::Upgrade(offer) => self.offered(offer, ctx),
             Command::Frames {

@@ -4,11 +4,11 @@ use actix::prelude::*;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Session, State};
+use super::Session;
 use crate::hub::{Link, Parcel, PollReply};
 use crate::metrics::Counter;
 use crate::protocol::DisconnectReason;
-use crate::protocol::engineio::{self, BadRequest, HandshakeError};
+use crate::protocol::engineio::{self, HandshakeError};
 
 /// What a poll gets.
 #[derive(Debug)]
@@ -33,74 +33,6 @@ pub(crate) enum PostAnswer {
 }
 
 impl Session {
-    // Whoever asked may have gone, so the outcome of each `send` below is the same to us.
-
-    pub(super) fn poll(&mut self, answer: oneshot::Sender<PollAnswer>, ctx: &mut Context<Self>) {
-        if !self.is_polling() {
-            let _ = answer.send(PollAnswer::Refused(HandshakeError::BadRequest(
-                BadRequest::TransportMismatch,
-            )));
-            return;
-        }
-        let mut hub = self.hub.borrow_mut();
-        let Some(seat) = hub.seats.get_mut(self.seat) else {
-            return;
-        };
-        let Link::Polling(poll) = &mut seat.link else {
-            return;
-        };
-        if poll.as_ref().is_some_and(|waiting| !waiting.is_closed()) {
-            drop(hub);
-            let _ = answer.send(PollAnswer::Overlap);
-            return self.broken("polls overlap", ctx);
-        }
-        *poll = Some(answer);
-        let has_packets = !seat.is_empty();
-        if has_packets {
-            hub.mark_dirty(self.seat);
-        }
-        drop(hub);
-        if let State::Closing(reason) = self.state {
-            self.end(reason, ctx);
-        }
-    }
-
-    pub(super) fn poll_aborted(&mut self, ctx: &mut Context<Self>) {
-        let is_waiting = {
-            let hub = self.hub.borrow();
-            hub.seats.get(self.seat).is_some_and(
-                |seat| matches!(&seat.link, Link::Polling(Some(poll)) if poll.is_closed()),
-            )
-        };
-        if is_waiting {
-            self.broken("a poll was broken off", ctx);
-        }
-    }
-
-    pub(super) fn post_begins(
-        &mut self,
-        answer: oneshot::Sender<PostAnswer>,
-        ctx: &mut Context<Self>,
-    ) {
-        if !self.is_polling() {
-            let _ = answer.send(PostAnswer::Refused(HandshakeError::BadRequest(
-                BadRequest::TransportMismatch,
-            )));
-            return;
-        }
-        let was_posting = self
-            .hub
-            .borrow_mut()
-            .seats
-            .get_mut(self.seat)
-            .is_some_and(|seat| std::mem::replace(&mut seat.posting, true));
-        if was_posting {
-            let _ = answer.send(PostAnswer::Overlap);
-            return self.broken("posts overlap", ctx);
-        }
-        let _ = answer.send(PostAnswer::Done);
-    }
-
     pub(super) fn post(
         &mut self,
         body: &Bytes,
@@ -135,6 +67,7 @@ impl Session {
             if let Some(seat) = self.hub.borrow_mut().seats.get_mut(self.seat) {
                 seat.posting = false;
             }
+            // Whoever posted may have gone.
             let _ = answer.send(PostAnswer::Done);
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use bytestring::ByteString;
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
 
 use super::{Application, Session};
 use crate::SocketId;
@@ -27,7 +28,7 @@ pub(super) struct Sockets {
     pub(super) decoder: Decoder,
     pub(super) seated: SmallVec<[Seated; 1]>,
     /// Whether it has been in a namespace.
-    has_joined: bool,
+    pub(super) has_joined: bool,
 }
 
 /// A socket of this session.
@@ -151,31 +152,55 @@ impl Session {
         } else {
             definition.middleware.clone()
         };
-        if middleware.is_empty() {
-            match dispatch.connect(handle) {
-                None => return self.admit(member, Ok(()), restored),
-                Some(answer) => {
-                    let answer = answer.into_actor(self);
-                    ctx.spawn(answer.map(move |result, session: &mut Self, _| {
-                        session.admit(member, result, restored)
-                    }));
+        let asked = middleware
+            .is_empty()
+            .then(|| dispatch.connect(handle.clone()));
+        if let Some(None) = asked {
+            return self.admit(member, Ok(()), restored);
+        }
+        // In a task of its own: what the handler decides has to be known also if the session ends first.
+        let (tell, told) = oneshot::channel();
+        actix_rt::spawn(async move {
+            let mut verdict = Verdict {
+                result: Ok(()),
+                socket: handle.clone(),
+                asked: None,
+            };
+            for middleware in middleware {
+                verdict.result = middleware(handle.clone()).await;
+                if verdict.result.is_err() {
+                    break;
                 }
             }
-            return;
+            if verdict.result.is_ok()
+                && let Some(answer) = asked.flatten().or_else(|| dispatch.connect(handle))
+            {
+                verdict.asked = Some(dispatch);
+                verdict.result = answer.await;
+            }
+            // Without a session the verdict is dropped, and so the handler told.
+            let _ = tell.send(verdict);
+        });
+        let told = told.into_actor(self);
+        ctx.spawn(told.map(move |verdict, session: &mut Self, _| {
+            // The task always answers.
+            if let Ok(verdict) = verdict {
+                session.judged(member, verdict, restored);
+            }
+        }));
+    }
+
+    /// The namespace has decided; the socket may have gone meanwhile.
+    fn judged(&mut self, member: MemberKey, mut verdict: Verdict, restored: Option<Restored>) {
+        let is_here = self.hub.borrow().members.contains_key(member);
+        if is_here {
+            verdict.asked = None;
+            self.admit(
+                member,
+                std::mem::replace(&mut verdict.result, Ok(())),
+                restored,
+            );
         }
-        let ask = async move {
-            for middleware in middleware {
-                middleware(handle.clone()).await?;
-            }
-            match dispatch.connect(handle) {
-                Some(answer) => answer.await,
-                None => Ok(()),
-            }
-        };
-        ctx.spawn(
-            ask.into_actor(self)
-                .map(move |result, session, _| session.admit(member, result, restored)),
-        );
     }
 
     /// The state under which the client was here before, if it asks for it and it is kept.
@@ -210,7 +235,9 @@ impl Session {
             let seated = sockets.seated.remove(index);
             return self.refuse(&seated, &refusal);
         }
-        sockets.has_joined = true;
+        if !std::mem::replace(&mut sockets.has_joined, true) {
+            server.joined_first();
+        }
         let seated = &mut sockets.seated[index];
         seated.is_connected = true;
         let socket = Arc::clone(&seated.socket);
@@ -253,13 +280,13 @@ impl Session {
             ProtocolVersion::V3 => dialect.connect_error_v3(name, &refusal.message, data.as_ref()),
         };
         self.send_packet(packet);
-        self.give_up(seated);
+        self.give_up(seated, DisconnectReason::ServerNamespaceDisconnect);
     }
 
     /// Takes a socket out of the hub, the registry and the namespace: the rooms it was in.
-    fn give_up(&self, seated: &Seated) -> Vec<crate::namespace::Room> {
+    fn give_up(&self, seated: &Seated, reason: DisconnectReason) -> Vec<crate::namespace::Room> {
         let socket = &seated.socket;
-        let rooms = socket.close();
+        let rooms = socket.close(reason);
         self.hub.borrow_mut().remove_member(seated.member, &rooms);
         let told = rooms
             .iter()
@@ -277,7 +304,7 @@ impl Session {
 
     /// A socket has gone: everybody who has to know is told.
     fn disconnected(&self, seated: Seated, reason: DisconnectReason) {
-        let rooms = self.give_up(&seated);
+        let rooms = self.give_up(&seated, reason);
         let socket = &seated.socket;
         if !seated.is_connected {
             return;
@@ -287,20 +314,23 @@ impl Session {
             socket.namespace().name(),
             socket.id()
         );
-        if let (Some(recovery), Some(pid)) = (&self.server.recovery, &socket.pid)
+        let kept = Arc::clone(socket);
+        let ended = Disconnecting {
+            socket: Socket::from(Arc::clone(socket)),
+            reason,
+        };
+        // Before the state can be taken up elsewhere: a handler hears of the end before the return.
+        seated.dispatch.disconnected(ended);
+        if let (Some(recovery), Some(pid)) = (&self.server.recovery, &kept.pid)
             && reason.is_recoverable()
         {
             let saved = Saved {
-                id: socket.id().clone(),
+                id: kept.id().clone(),
                 rooms,
-                data: socket.data(),
+                data: kept.data(),
             };
-            recovery.save(socket.namespace().index, pid.clone(), saved);
+            recovery.save(kept.namespace().index, pid.clone(), saved);
         }
-        seated.dispatch.disconnected(Disconnecting {
-            socket: Socket::from(seated.socket),
-            reason,
-        });
     }
 
     pub(super) fn disconnect_at(&mut self, index: usize, reason: DisconnectReason) {
@@ -341,6 +371,29 @@ impl Session {
             self.server.metrics.count(Counter::ConnectTimeout);
             log::debug!("no namespace was joined in time sid={}", self.sid());
             self.close(DisconnectReason::ForcedServerClose, ctx);
+        }
+    }
+}
+
+/// What a namespace has decided. A handler that let a socket in which is not there any more is told of its end.
+struct Verdict {
+    result: Result<(), Refusal>,
+    socket: Socket,
+    /// The handler, if it was asked and nobody has taken over.
+    asked: Option<Rc<dyn Dispatch>>,
+}
+
+impl Drop for Verdict {
+    fn drop(&mut self) {
+        if let (Ok(()), Some(handler)) = (&self.result, self.asked.take()) {
+            let reason = self
+                .socket
+                .end_reason()
+                .unwrap_or(DisconnectReason::TransportClose);
+            handler.disconnected(Disconnecting {
+                socket: self.socket.clone(),
+                reason,
+            });
         }
     }
 }
