@@ -75,6 +75,19 @@ export class Session {
     return packets;
   }
 
+  /**
+   * Starts a poll, posts the packet, and gives the answer of the poll. The post may overtake the poll, which then finds
+   * the session closed: `null`.
+   */
+  async polledWhile(packet) {
+    const poll = this.get();
+    assert.equal((await this.post(packet)).text, "ok");
+    const { status, text } = await poll;
+    if (status === 400 && JSON.parse(text).code === 1) return null;
+    assert.equal(status, 200, text);
+    return text;
+  }
+
   /** Asserts that the server has closed the session: it no longer knows the id. */
   async isGone() {
     const { status, text } = await this.post("4x");
