@@ -4,6 +4,7 @@ mod carrier;
 pub mod config;
 pub mod engine;
 mod error;
+pub mod handlers;
 mod http;
 mod hub;
 mod metrics;

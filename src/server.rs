@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actix::dev::ToEnvelope;
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) sid_prefix: SidPrefix,
     dialect: Dialect,
     hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
+    /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
+    hubs_generation: AtomicU64,
     registry: OnceLock<Addr<Registry>>,
     n_connections: AtomicUsize,
     /// Those of them that have not joined a namespace yet.
@@ -85,7 +87,8 @@ impl Shared {
     pub(crate) fn packet_limits(&self) -> socketio::Limits {
         socketio::Limits {
             max_attachments: self.config.limits.attachments_per_packet,
-            max_bytes: self.config.engine.max_http_buffer_size.saturating_mul(2),
+            max_bytes: (self.config.limits.attachments_per_packet.saturating_add(1))
+                .saturating_mul(self.config.engine.max_http_buffer_size),
             ..socketio::Limits::default()
         }
     }
@@ -176,6 +179,7 @@ impl Shared {
             hubs.push(None);
         }
         hubs[index] = Some(hub.handle());
+        self.hubs_generation.fetch_add(1, Ordering::Release);
         hub
     }
 
@@ -183,15 +187,7 @@ impl Shared {
         if let Some(hub) = self.hubs.write().get_mut(usize::from(index)) {
             *hub = None;
         }
-        self.announce_hubs();
-    }
-
-    /// Tells every hub of all hubs, so that a fan-out from a worker asks nobody.
-    pub(crate) fn announce_hubs(&self) {
-        let all = self.hubs();
-        for hub in &all {
-            hub.send(Command::Peers(all.clone()));
-        }
+        self.hubs_generation.fetch_add(1, Ordering::Release);
     }
 
     fn hubs(&self) -> Vec<Arc<HubHandle>> {
@@ -222,9 +218,18 @@ impl Shared {
 
     /// All hubs: on a worker the list that it keeps, elsewhere a new one.
     pub(crate) fn hubs_now(&self) -> Rc<Vec<Arc<HubHandle>>> {
-        local(self.id)
-            .and_then(|hub| Some(Rc::clone(&hub.try_borrow().ok()?.peers)))
-            .unwrap_or_else(|| Rc::new(self.hubs()))
+        let Some(hub) = local(self.id) else {
+            return Rc::new(self.hubs());
+        };
+        let Ok(hub) = hub.try_borrow() else {
+            return Rc::new(self.hubs());
+        };
+        let generation = self.hubs_generation.load(Ordering::Acquire);
+        let mut kept = hub.peers.borrow_mut();
+        if kept.0 != generation {
+            *kept = (generation, Rc::new(self.hubs()));
+        }
+        Rc::clone(&kept.1)
     }
 
     pub(crate) fn tell_registry<M>(&self, message: impl FnOnce() -> M)
@@ -558,6 +563,7 @@ impl ServerBuilder {
                 Parser::Msgpack => Dialect::Msgpack,
             },
             hubs: RwLock::default(),
+            hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),

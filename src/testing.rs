@@ -55,7 +55,7 @@ use crate::namespace::Handshake;
 use crate::protocol::engineio::{ProtocolVersion, Sid};
 use crate::protocol::socketio::{self, Args, Body, Decoder, Dialect, Encoded, Packet};
 use crate::server::Server;
-use crate::session::{self, Command, Frame, Opening, Session, Wire};
+use crate::session::{self, Command, Frame, Opening, Read, Session, Wire};
 
 /// How long anything is waited for.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -107,6 +107,7 @@ pub struct Client {
     decoder: Decoder,
     namespace: String,
     id: String,
+    pid: Option<String>,
     next_ack: u64,
     events: VecDeque<Received>,
     acks: VecDeque<(u64, Args)>,
@@ -172,6 +173,7 @@ impl Client {
             decoder: Decoder::new(shared.dialect()),
             namespace: namespace.to_owned(),
             id: String::new(),
+            pid: None,
             next_ack: 0,
             events: VecDeque::new(),
             acks: VecDeque::new(),
@@ -189,6 +191,16 @@ impl Client {
     pub fn id(&self) -> &str {
         &self.id
     }
+
+    /// The private id under which the state can be recovered, if the server keeps it. Connect again with
+    /// `{"pid": …, "offset": …}` as auth, the offset being the last argument of the last event.
+    #[must_use]
+    pub fn pid(&self) -> Option<&str> {
+        self.pid.as_deref()
+    }
+
+    /// Closes the connection, as dropping the client does: the session ends with `transport close`.
+    pub fn close(self) {}
 
     /// Emits an event.
     ///
@@ -276,7 +288,7 @@ impl Client {
         Ok(())
     }
 
-    /// Leaves the namespace, as `socket.disconnect()` at a client does.
+    /// Leaves the namespace, as `socket.disconnect()` at a client does, and closes the connection.
     pub async fn disconnect(self) {
         let packet = self.server.shared().dialect().disconnect(&self.namespace);
         self.request(&packet).await;
@@ -315,14 +327,21 @@ impl Client {
             }
             Encoded::Binary(bytes) => frames.push(Frame::Binary(bytes.clone())),
         }
+        // The session may have ended, which the next read will show.
+        let _ = self.send(frames).await;
+    }
+
+    /// Hands frames to the session; done when it has looked at them.
+    fn send(&self, frames: Vec<Frame>) -> oneshot::Receiver<()> {
         let (done, is_done) = oneshot::channel();
-        self.session.do_send(Command::Frames {
+        let read = Read {
             carrier: 1,
             frames,
+            is_partial: false,
             done,
-        });
-        // The session may have ended, which the next read will show.
-        let _ = is_done.await;
+        };
+        self.session.do_send(Command::Frames(read));
+        is_done
     }
 
     /// Takes in what comes next.
@@ -354,15 +373,8 @@ impl Client {
     async fn text(&mut self, text: &ByteString) -> Result<(), ClientError> {
         match text.as_bytes().first() {
             Some(b'2') => {
-                let (done, is_done) = oneshot::channel();
-                let frames = vec![Frame::Text("3".into())];
-                self.session.do_send(Command::Frames {
-                    carrier: 1,
-                    frames,
-                    done,
-                });
                 // As in `request`.
-                let _ = is_done.await;
+                let _ = self.send(vec![Frame::Text("3".into())]).await;
                 Ok(())
             }
             Some(b'4') => self.message(Message::Text(&text[1..])),
@@ -387,11 +399,12 @@ impl Client {
                 #[derive(serde::Deserialize)]
                 struct Joined {
                     sid: String,
+                    pid: Option<String>,
                 }
-                self.id = auth
-                    .first::<Joined>()
-                    .map(|joined| joined.sid)
-                    .unwrap_or_default();
+                if let Ok(joined) = auth.first::<Joined>() {
+                    self.id = joined.sid;
+                    self.pid = joined.pid;
+                }
             }
             Body::Event { id, name, args } => {
                 self.events.push_back(Received {
@@ -422,6 +435,13 @@ impl Client {
             Body::Ack { id: None, .. } | Body::Empty => {}
         }
         Ok(())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // As a connection that is closed: the session ends with `transport close`.
+        drop(self.send(vec![Frame::End { is_broken: false }]));
     }
 }
 

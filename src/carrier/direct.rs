@@ -125,7 +125,8 @@ impl Direct {
     /// connection; if they do not, the peer is not reading, and what follows will show it.
     pub(crate) fn write_now(&self, frames: &[Bytes]) {
         for frame in frames {
-            if let Err(err) = self.0.try_write(frame) {
+            // Past tokio, which believes that a stream it has just met is not writable yet.
+            if let Err(err) = SockRef::from(&self.0).send(frame) {
                 log::debug!("a control frame was not sent err={err}");
             }
         }

@@ -17,7 +17,7 @@ use super::values;
 pub struct Limits {
     /// Binary attachments of one packet.
     ///
-    /// Default 10, as in the reference (`socket.io-parser`). Exceeded: the session ends with `parse error`.
+    /// Default 10, as in the reference (`socket.io-parser`). Exceeded: the session ends with `forced close`.
     pub attachments_per_packet: usize,
     /// Fragments of one WebSocket message.
     ///
@@ -26,35 +26,36 @@ pub struct Limits {
     /// Time from the first piece of a message to its last: fragments of a WebSocket message, attachments of a packet,
     /// the body of a POST.
     ///
-    /// Default `"10s"`, range 1 millisecond to 24 hours. Exceeded: the session ends with `parse error`.
+    /// Default `"60s"`, range 1 millisecond to 24 hours: a message of 1 MB on a line of 140 kbit/s. Exceeded: the session
+    /// ends with `transport error` and close code 1008; a POST is answered 408.
     #[serde(deserialize_with = "values::duration")]
     pub time_to_complete_packet: Duration,
     /// Packets of one polling payload.
     ///
-    /// Default 10000: what a client that was cut off may have buffered. Exceeded: HTTP 400 and the session ends with
-    /// `parse error`.
+    /// Default 10000: what a client that was cut off may have buffered. Exceeded: the session ends with `parse
+    /// error`.
     pub packets_per_payload: usize,
     /// Namespaces that one session may be in at once, attempts included.
     ///
     /// Default 64. Exceeded: CONNECT is answered with CONNECT_ERROR.
     pub namespaces_per_session: usize,
-    /// Rooms of one socket, the one of its own id included.
+    /// Rooms of one socket besides the one of its own id.
     ///
-    /// Default 1000. Exceeded: the join is refused with an error to the handler.
+    /// Default 1000. Exceeded: the room is not joined, which is logged and counted; `Socket::is_in` tells.
     pub rooms_per_socket: usize,
     /// Bytes of a room's name.
     ///
-    /// Default 255. Exceeded: the join is refused with an error to the handler.
+    /// Default 255. Exceeded: the room is not joined, which is logged and counted; `Socket::is_in` tells.
     #[serde(deserialize_with = "values::size")]
     pub room_name_bytes: usize,
     /// Bytes of an event's name.
     ///
-    /// Default 255. Exceeded: the session ends with `parse error`.
+    /// Default 255. Exceeded: the event is refused, and so its acknowledgement if one was asked for.
     #[serde(deserialize_with = "values::size")]
     pub event_name_bytes: usize,
     /// Bytes of a namespace's name, its slash included.
     ///
-    /// Default 255. Exceeded: the session ends with `parse error`.
+    /// Default 255. Exceeded: CONNECT is answered with CONNECT_ERROR.
     #[serde(deserialize_with = "values::size")]
     pub namespace_name_bytes: usize,
     /// Bytes queued for one session that its client has not taken.
@@ -65,7 +66,7 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Messages that wait for one handler actor.
     ///
-    /// Default 4096. Exceeded: the event is dropped, its acknowledgement stays out, and it is counted.
+    /// Default 4096. Exceeded: nothing more is read from a client whose event does not fit, until it does.
     pub handler_queue: usize,
     /// Acknowledgements that one socket may owe us.
     ///
@@ -73,15 +74,18 @@ pub struct Limits {
     pub pending_acks_per_socket: usize,
     /// Sessions of the process.
     ///
-    /// Default 100000. Exceeded: the handshake is answered 503.
+    /// Default 100000. Exceeded: the handshake is answered 503, that of a WebSocket 400, with `too many
+    /// connections`.
     pub connections: usize,
     /// Sessions per IP address.
     ///
-    /// Default 0: behind a proxy all clients have its address. Exceeded: the handshake is answered 503.
+    /// Default 0: behind a proxy all clients have its address. Exceeded: the handshake is answered 503, that of a WebSocket 400, with `too many
+    /// connections`.
     pub connections_per_ip: usize,
     /// Sessions that have not joined a namespace yet.
     ///
-    /// Default 10000. Exceeded: the handshake is answered 503. `connect_timeout` empties it.
+    /// Default 10000. Exceeded: the handshake is answered 503, that of a WebSocket 400, with `too many
+    /// connections`. `connect_timeout` empties it.
     pub half_open: usize,
     /// Bytes of request headers that are kept of a handshake for handlers to read.
     ///
@@ -95,7 +99,7 @@ impl Default for Limits {
         Self {
             attachments_per_packet: 10,
             message_fragments: 16_384,
-            time_to_complete_packet: Duration::from_secs(10),
+            time_to_complete_packet: Duration::from_secs(60),
             packets_per_payload: 10_000,
             namespaces_per_session: 64,
             rooms_per_socket: 1000,

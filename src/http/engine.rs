@@ -272,15 +272,34 @@ async fn post(
     };
     let limit = endpoint.shared.config.engine.max_http_buffer_size;
     let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let Ok(chunk) = chunk else {
-            return Ok(HttpResponse::BadRequest().finish());
-        };
-        if body.len() + chunk.len() > limit {
-            aborted.then = Some(Then::PostAborted { is_too_large: true });
-            return Ok(HttpResponse::PayloadTooLarge().force_close().finish());
+    let complete = async {
+        while let Some(chunk) = payload.next().await {
+            let Ok(chunk) = chunk else {
+                return Err(HttpResponse::BadRequest().finish());
+            };
+            if body.len() + chunk.len() > limit {
+                return Err(HttpResponse::PayloadTooLarge().force_close().finish());
+            }
+            body.extend_from_slice(&chunk);
         }
-        body.extend_from_slice(&chunk);
+        Ok(())
+    };
+    match tokio::time::timeout(
+        endpoint.shared.config.limits.time_to_complete_packet,
+        complete,
+    )
+    .await
+    {
+        Ok(Ok(())) => {}
+        Ok(Err(response)) => {
+            let is_too_large = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            aborted.then = Some(Then::PostAborted { is_too_large });
+            return Ok(response);
+        }
+        Err(_) => {
+            endpoint.shared.metrics.count(Counter::IncompletePacket);
+            return Ok(HttpResponse::RequestTimeout().force_close().finish());
+        }
     }
     aborted.disarm();
     let content_type = request

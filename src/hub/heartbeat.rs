@@ -56,12 +56,16 @@ impl Hub {
         }
     }
 
-    /// Sets what the seat waits for; the timer of before then finds nothing to do.
+    /// Sets what the seat waits for. However often a client shows signs of life, it has one entry in the
+    /// set, or two if this one is due earlier: an entry that finds that it is too early is set anew.
     pub(crate) fn set_heartbeat(&mut self, key: SeatKey, heartbeat: Heartbeat) {
         if let Some(seat) = self.seats.get_mut(key) {
             seat.heartbeat = heartbeat;
-            let (Heartbeat::PingAt(at) | Heartbeat::DeadAt(at)) = heartbeat;
-            self.set_timer(key, Timer::Heartbeat, at);
+            let at = heartbeat.at();
+            if seat.armed.is_none_or(|armed| at < armed) {
+                seat.armed = Some(at);
+                self.set_timer(key, Timer::Heartbeat, at);
+            }
         }
     }
 
@@ -92,22 +96,28 @@ impl Hub {
                 return Some(at);
             }
             self.timers.pop_first();
-            let Some(seat) = self.seats.get(key) else {
+            let Some(seat) = self.seats.get_mut(key) else {
                 continue;
             };
-            match (timer, seat.heartbeat) {
-                (Timer::Heartbeat, Heartbeat::PingAt(due)) if due == at => {
-                    let dead_at = now + self.server.config.engine.ping_timeout;
+            if timer != Timer::Heartbeat {
+                seat.session.do_send(session::Command::Due(timer));
+                continue;
+            }
+            if seat.armed != Some(at) {
+                // An earlier one has taken its place.
+                continue;
+            }
+            seat.armed = None;
+            match seat.heartbeat {
+                later if later.at() > at => self.set_heartbeat(key, later),
+                Heartbeat::PingAt(_) => {
+                    // From the time it was due, so that lateness does not add up.
+                    let dead_at = at + self.server.config.engine.ping_timeout;
                     let ping = Rc::clone(&self.ping);
                     self.push(key, ping);
                     self.set_heartbeat(key, Heartbeat::DeadAt(dead_at));
                 }
-                (Timer::Heartbeat, Heartbeat::DeadAt(due)) if due == at => {
-                    seat.session.do_send(session::Command::PingTimeout);
-                }
-                // Moved since: the entry for the new time is in the set.
-                (Timer::Heartbeat, _) => {}
-                (timer, _) => seat.session.do_send(session::Command::Due(timer)),
+                Heartbeat::DeadAt(_) => seat.session.do_send(session::Command::PingTimeout),
             }
         }
         None

@@ -9,7 +9,7 @@ use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use slotmap::SlotMap;
 
-use super::parcel::Parcel;
+use super::parcel::{Parcel, Parcels};
 use super::seat::SeatKey;
 use crate::namespace::{Room, SocketInner};
 use crate::protocol::engineio::SocketId;
@@ -26,11 +26,22 @@ pub(crate) struct Member {
     pub(crate) seat: SeatKey,
     /// The last selection that met this member, so that one in several rooms is met once.
     stamp: u64,
-    /// Until the namespace has accepted it, what handlers emit to the socket waits here: the answer to
-    /// CONNECT has to be the first packet.
-    pub(crate) held: Option<Vec<Rc<Parcel>>>,
+    entry: Entry,
+    /// The server wants it gone as soon as it is in, with `true` the session too.
+    pub(crate) disconnect_then: Option<bool>,
     /// Broadcasts up to this number were replayed when the connection state was recovered.
     pub(crate) replayed_up_to: u64,
+}
+
+/// How far a socket has got into its namespace.
+#[derive(Debug)]
+enum Entry {
+    /// A middleware has not decided. What is emitted to it waits: the answer to CONNECT has to be the
+    /// first packet. Broadcasts pass it by.
+    Judged(Vec<Rc<Parcel>>, usize),
+    /// Its handler has it, or it comes back: broadcasts wait as well.
+    Entering(Vec<Rc<Parcel>>, usize),
+    Connected,
 }
 
 impl Member {
@@ -39,8 +50,52 @@ impl Member {
             socket,
             seat,
             stamp: 0,
-            held: Some(Vec::new()),
+            entry: Entry::Judged(Vec::new(), 0),
+            disconnect_then: None,
             replayed_up_to: 0,
+        }
+    }
+
+    pub(crate) const fn is_connected(&self) -> bool {
+        matches!(self.entry, Entry::Connected)
+    }
+
+    /// Whether broadcasts concern it.
+    pub(crate) const fn is_listening(&self) -> bool {
+        matches!(self.entry, Entry::Connected | Entry::Entering(..))
+    }
+
+    /// From now on broadcasts concern it.
+    pub(crate) fn enter(&mut self) {
+        if let Entry::Judged(held, bytes) = &mut self.entry {
+            self.entry = Entry::Entering(std::mem::take(held), *bytes);
+        }
+    }
+
+    /// Keeps packets until the answer to CONNECT has gone; `false` if it has. More than `limit` bytes end
+    /// the session, as with a full outbox.
+    pub(crate) fn hold(&mut self, parcels: &Parcels, limit: usize) -> bool {
+        let (Entry::Judged(held, bytes) | Entry::Entering(held, bytes)) = &mut self.entry else {
+            return false;
+        };
+        for parcel in parcels.as_slice() {
+            *bytes += parcel.len();
+            if *bytes > limit {
+                // What is lost now cannot be made up for: the session ends as soon as it is in.
+                held.clear();
+                self.disconnect_then = Some(true);
+                return true;
+            }
+            held.push(Rc::clone(parcel));
+        }
+        true
+    }
+
+    /// It is in: what was kept for it.
+    pub(crate) fn release(&mut self) -> Vec<Rc<Parcel>> {
+        match std::mem::replace(&mut self.entry, Entry::Connected) {
+            Entry::Judged(held, _) | Entry::Entering(held, _) => held,
+            Entry::Connected => Vec::new(),
         }
     }
 }

@@ -92,8 +92,6 @@ pub(crate) enum Command {
     },
     /// The server ends.
     Shutdown,
-    /// Another hub has started or stopped.
-    Peers(Vec<Arc<HubHandle>>),
 }
 
 impl Message for Command {
@@ -217,7 +215,8 @@ pub(crate) struct Hub {
     pub(crate) members: SlotMap<MemberKey, Member>,
     by_sid: HashMap<Sid, SeatKey, foldhash::quality::RandomState>,
     spaces: FxHashMap<u32, Space>,
-    pub(crate) peers: Rc<Vec<Arc<HubHandle>>>,
+    /// All hubs of the server, and the generation of that list.
+    pub(crate) peers: RefCell<(u64, Rc<Vec<Arc<HubHandle>>>)>,
     timers: BTreeSet<(Instant, SeatKey, Timer)>,
     timer_set: Rc<Notify>,
     dirty: Vec<SeatKey>,
@@ -277,7 +276,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             members: SlotMap::with_key(),
             by_sid: HashMap::default(),
             spaces: FxHashMap::default(),
-            peers: Rc::default(),
+            peers: RefCell::default(),
             timers: BTreeSet::new(),
             timer_set: Rc::new(Notify::new()),
             dirty: Vec::new(),
@@ -289,7 +288,6 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
         }))
     });
     LOCAL.with_borrow_mut(|hubs| hubs.push((server.id, Rc::clone(&hub))));
-    server.announce_hubs();
     let _ = context.run(HubActor(Some(Rc::clone(&hub))));
     actix_rt::spawn(flush_rounds(Rc::downgrade(&hub)));
     actix_rt::spawn(heartbeat::run(Rc::downgrade(&hub)));
@@ -338,7 +336,7 @@ impl Hub {
                 self.stamp += 1;
                 if let Some(space) = self.spaces.get(&nsp) {
                     space.select(&mut self.members, self.stamp, &selection, |_, member| {
-                        if member.held.is_none() {
+                        if member.is_connected() {
                             sockets.push(Socket::from(Arc::clone(&member.socket)));
                         }
                     });
@@ -361,7 +359,6 @@ impl Hub {
                 None => command.refuse(),
             },
             Command::Polling { sid, question } => self.polling(&sid, question),
-            Command::Peers(peers) => self.peers = Rc::new(peers),
             Command::Shutdown => session::shut_down_all(self),
             Command::DropTransport { member } => {
                 if let Some(seat) = self
@@ -387,12 +384,9 @@ impl Hub {
             return;
         };
         let parcels = Parcel::of(packet, flags.compress);
-        match &mut member.held {
-            Some(held) => held.extend(parcels.as_slice().iter().cloned()),
-            None => {
-                let seat = member.seat;
-                self.push_all(seat, &parcels, flags.volatile);
-            }
+        if !member.hold(&parcels, self.outbox_limit) {
+            let seat = member.seat;
+            self.push_all(seat, &parcels, flags.volatile);
         }
     }
 
@@ -419,14 +413,16 @@ impl Hub {
         let parcels = Parcel::of(fanout.packet.clone(), fanout.flags.compress);
         let mut reached = 0;
         space.select(members, self.stamp, &fanout.selection, |_, member| {
-            if member.held.is_some()
-                || (fanout.logged != 0 && fanout.logged <= member.replayed_up_to)
-            {
+            let was_replayed = fanout.logged != 0 && fanout.logged <= member.replayed_up_to;
+            if was_replayed || !member.is_listening() {
                 return;
             }
             reached += 1;
             if let Some((id, acks)) = &fanout.acks {
                 member.socket.await_broadcast_ack(*id, acks);
+            }
+            if member.hold(&parcels, *outbox_limit) {
+                return;
             }
             if let Some(seat) = seats.get_mut(member.seat) {
                 enqueue(
@@ -472,10 +468,15 @@ impl Hub {
     }
 
     /// Ends a socket on behalf of the server: DISCONNECT leaves after what was emitted before.
-    fn disconnect(&mut self, key: MemberKey, close: bool) {
-        let Some(member) = self.members.get(key) else {
+    pub(crate) fn disconnect(&mut self, key: MemberKey, close: bool) {
+        let Some(member) = self.members.get_mut(key) else {
             return;
         };
+        if !member.is_connected() {
+            // The answer to CONNECT comes first.
+            member.disconnect_then = Some(close);
+            return;
+        }
         let seat_key = member.seat;
         let Some(seat) = self.seats.get(seat_key) else {
             return;
@@ -491,11 +492,9 @@ impl Hub {
                 continue;
             };
             let socket = Arc::clone(&member.socket);
-            if member.held.is_none() {
-                self.push_packet(
-                    seat_key,
-                    self.server.dialect().disconnect(socket.namespace().name()),
-                );
+            if member.is_connected() {
+                let packet = self.server.dialect().disconnect(socket.namespace().name());
+                self.push_packet(seat_key, packet);
             }
             // At once, so that nothing that is emitted from now on follows the packet.
             let rooms = socket.close(DisconnectReason::ServerNamespaceDisconnect);
@@ -537,18 +536,23 @@ impl Hub {
         key
     }
 
-    /// Sends `answer` (to CONNECT), then what was held back, and opens the socket to broadcasts.
+    /// Sends `answer` (to CONNECT), then what was held back, and opens the socket to everything. Carries
+    /// out a disconnection that was asked for meanwhile.
     pub(crate) fn accept(&mut self, key: MemberKey, answer: Encoded, replay: Vec<Encoded>) {
         let Some(member) = self.members.get_mut(key) else {
             return;
         };
-        let (seat, held) = (member.seat, member.held.take());
+        let (seat, disconnect) = (member.seat, member.disconnect_then.take());
+        let held = member.release();
         self.push_packet(seat, answer);
         for packet in replay {
             self.push_packet(seat, packet);
         }
-        for parcel in held.into_iter().flatten() {
+        for parcel in held {
             self.push(seat, parcel);
+        }
+        if let Some(close) = disconnect {
+            self.disconnect(key, close);
         }
     }
 
@@ -605,6 +609,18 @@ impl Hub {
     }
 }
 
+/// Keeps what is pushed to a seat for a moment.
+pub(crate) fn delay_flush(hub: &mut Hub, key: SeatKey, this: &Local, delay: std::time::Duration) {
+    if let Some(seat) = hub.seats.get_mut(key) {
+        seat.blocked = true;
+    }
+    let this = Rc::downgrade(this);
+    actix_rt::spawn(async move {
+        tokio::time::sleep(delay).await;
+        unblock(key, &this);
+    });
+}
+
 /// Waits until a blocked stream takes more, and flushes again.
 async fn resume(
     stream: Rc<crate::carrier::Direct>,
@@ -614,6 +630,10 @@ async fn resume(
     // A broken stream is writable too: the write then says what is wrong.
     let _ = stream.writable().await;
     drop(stream);
+    unblock(key, &hub);
+}
+
+fn unblock(key: SeatKey, hub: &std::rc::Weak<RefCell<Hub>>) {
     let Some(hub) = hub.upgrade() else { return };
     let mut state = hub.borrow_mut();
     if let Some(seat) = state.seats.get_mut(key) {

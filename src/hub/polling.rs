@@ -1,9 +1,11 @@
 //! What HTTP long-polling asks of a seat. Only the packets of a POST concern the session itself: polls
 //! are answered from the outbox without waking it.
 
+use std::time::Instant;
+
 use tokio::sync::oneshot;
 
-use super::{Hub, Link, SeatKey};
+use super::{Heartbeat, Hub, Link, SeatKey};
 use crate::protocol::engineio::{BadRequest, HandshakeError, Sid};
 use crate::session::{self, PollAnswer, PostAnswer};
 
@@ -37,7 +39,9 @@ impl Hub {
         let Some(seat) = self.seats.get_mut(key) else {
             return;
         };
-        if seat.doomed {
+        // To the millisecond, not to the grain of the timer: who comes after the deadline is too late.
+        let is_dead = matches!(seat.heartbeat, Heartbeat::DeadAt(at) if at <= Instant::now());
+        if seat.doomed || is_dead {
             return question.refuse(HandshakeError::UnknownSid);
         }
         let Link::Polling(waiting) = &mut seat.link else {

@@ -69,6 +69,14 @@ pub(crate) enum Heartbeat {
     DeadAt(Instant),
 }
 
+impl Heartbeat {
+    pub(crate) const fn at(self) -> Instant {
+        match self {
+            Self::PingAt(at) | Self::DeadAt(at) => at,
+        }
+    }
+}
+
 /// See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -80,6 +88,8 @@ pub(crate) struct Seat {
     /// Set when permessage-deflate was negotiated.
     pub(crate) deflate: Option<Deflate>,
     pub(crate) heartbeat: Heartbeat,
+    /// When the timer that looks at it is due.
+    pub(crate) armed: Option<Instant>,
     /// The sockets of this session on this worker, for a disconnect of them all.
     pub(crate) members: SmallVec<[MemberKey; 1]>,
     /// The outbox overflowed or the transport broke: nothing more is queued, the session was told.
@@ -122,6 +132,7 @@ impl Seat {
             link,
             deflate: None,
             heartbeat,
+            armed: None,
             members: SmallVec::new(),
             doomed: false,
             closing: false,

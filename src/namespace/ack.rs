@@ -114,6 +114,14 @@ impl AckTable {
         self.0.len()
     }
 
+    /// Takes out what nobody waits for any more.
+    pub(crate) fn purge(&mut self) {
+        self.0.retain(|_, waiter| match waiter {
+            Waiter::One(sender) => !sender.is_closed(),
+            Waiter::Broadcast(acks) => !acks.is_over(),
+        });
+    }
+
     pub(crate) fn wait(&mut self, id: u64) -> oneshot::Receiver<Args> {
         let (sender, receiver) = oneshot::channel();
         self.0.insert(id, Waiter::One(sender));
@@ -121,6 +129,10 @@ impl AckTable {
     }
 
     pub(crate) fn wait_broadcast(&mut self, id: u64, acks: Arc<BroadcastAcks>) {
+        // Clients that never answer broadcasts leave entries behind: swept whenever the table would grow.
+        if self.0.len() == self.0.capacity() {
+            self.purge();
+        }
         self.0.insert(id, Waiter::Broadcast(acks));
     }
 
@@ -253,6 +265,11 @@ impl BroadcastAcks {
         state.asked += asked;
         state.hubs_left = state.hubs_left.saturating_sub(1);
         state.finish_if_complete();
+    }
+
+    /// Nobody collects any more.
+    fn is_over(&self) -> bool {
+        self.state.lock().done.is_none()
     }
 
     fn answered(&self, args: Option<Args>) {

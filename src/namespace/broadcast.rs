@@ -12,6 +12,7 @@ use super::socket::Room;
 use super::table::NamespaceInner;
 use crate::error::EmitError;
 use crate::hub::{Change, Command, Fanout, Flags, Selection};
+use crate::metrics::{Counter, Metrics};
 use crate::protocol::socketio::Args;
 use crate::registry;
 
@@ -253,6 +254,7 @@ impl Broadcast {
             acks,
             done,
             timeout,
+            metrics: Arc::clone(&shared.metrics),
         })
     }
 
@@ -303,6 +305,7 @@ struct Asked {
     acks: Arc<BroadcastAcks>,
     done: oneshot::Receiver<()>,
     timeout: Duration,
+    metrics: Arc<Metrics>,
 }
 
 async fn collect(asked: Result<Asked, EmitError>) -> Result<Answers, EmitError> {
@@ -310,8 +313,13 @@ async fn collect(asked: Result<Asked, EmitError>) -> Result<Answers, EmitError> 
         acks,
         done,
         timeout,
+        metrics,
     } = asked?;
     // At the deadline the answers so far are the result.
     let _ = tokio::time::timeout(timeout, done).await;
-    Ok(acks.take())
+    let answers = acks.take();
+    for _ in 0..answers.missing {
+        metrics.count(Counter::AckTimeout);
+    }
+    Ok(answers)
 }

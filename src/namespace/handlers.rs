@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -151,6 +152,14 @@ enum Sent {
     Stopped(Event),
 }
 
+/// The arguments as a `T`. A panic in the author's `Deserialize` is a refusal like any other: it happens
+/// on the session's task, which it must not take down.
+fn parse<T: DeserializeOwned>(event: &Event) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| event.args().parse::<T>()))
+        .map_err(|_| "they cannot be read".to_owned())?
+        .map_err(|err| err.to_string())
+}
+
 /// The error of a full or closed mailbox gives the message back, which is the size of an event.
 fn send<A, M>(addr: &Addr<A>, message: M, give_back: impl FnOnce(M) -> Event) -> Sent
 where
@@ -235,7 +244,7 @@ impl<A: Actor<Context = Context<A>>> Handlers<A> {
         A: Handler<On<T>>,
         T: DeserializeOwned + Send + 'static,
     {
-        let route: Route<A> = Box::new(|addr, event, metrics| match event.args().parse::<T>() {
+        let route: Route<A> = Box::new(|addr, event, metrics| match parse::<T>(&event) {
             Ok(args) => {
                 let (socket, name, raw, ack) = event.into_parts();
                 send(addr, On::new(args, socket, ack), |on| {

@@ -1,6 +1,7 @@
 //! A socket as a query found it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -87,6 +88,18 @@ impl RemoteSocket {
     /// Emits to it and waits for the answer; see [`Socket::emit_with_ack`].
     pub fn emit_with_ack<T: Serialize>(&self, name: &str, values: T) -> super::Answer {
         Socket::from(Arc::clone(&self.socket)).emit_with_ack(name, values)
+    }
+
+    /// As [`RemoteSocket::emit_with_ack`], waiting so long.
+    pub fn emit_with_ack_within<T: Serialize>(
+        &self,
+        timeout: Duration,
+        name: &str,
+        values: T,
+    ) -> super::Answer {
+        Socket::from(Arc::clone(&self.socket))
+            .timeout(timeout)
+            .emit_with_ack(name, values)
     }
 
     /// Makes it join rooms.

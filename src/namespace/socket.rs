@@ -359,6 +359,7 @@ impl Socket {
                 if !inner.own_room.swap(true, Ordering::Relaxed) {
                     fresh.push(room);
                 }
+            } else if state.joined.contains(&room) {
             } else if room.len() > limits.room_name_bytes
                 || state.joined.len() >= limits.rooms_per_socket
             {
@@ -497,6 +498,9 @@ impl Socket {
         let id = self.inner.nsp.next_ack_id();
         let receiver = {
             let mut acks = self.inner.acks.lock();
+            if acks.len() >= shared.config.limits.pending_acks_per_socket {
+                acks.purge();
+            }
             if acks.len() >= shared.config.limits.pending_acks_per_socket {
                 return Answer::unsent(AckError::TooMany);
             }

@@ -66,8 +66,9 @@ impl Membership {
         let id = socket.id();
         space.sockets.insert(id.clone(), Arc::clone(socket));
         for room in rooms {
-            let is_new = !space.rooms.contains_key(&room);
-            let has_joined = *room == *id.as_str()
+            let is_own = *room == *id.as_str();
+            let is_new = !space.rooms.contains_key(&room) && (is_own || space.own(&room).is_none());
+            let has_joined = is_own
                 || space
                     .rooms
                     .entry(room.clone())
@@ -103,8 +104,11 @@ impl Membership {
         if has_left {
             space.tell(|| RoomEvent::Left(room.clone(), id.clone()));
         }
-        if space.rooms.get(room).map_or(is_own, HashSet::is_empty) {
+        if space.rooms.get(room).is_some_and(HashSet::is_empty) {
             space.rooms.remove(room);
+        }
+        let is_empty = !space.rooms.contains_key(room) && (is_own || space.own(room).is_none());
+        if has_left && is_empty {
             space.tell(|| RoomEvent::Deleted(room.clone()));
         }
     }

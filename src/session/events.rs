@@ -35,13 +35,11 @@ impl Session {
     fn decoded(&mut self, packet: Result<Option<Packet>, DecodeError>, ctx: &mut Context<Self>) {
         match packet {
             Ok(Some(packet)) => {
-                if self.incomplete_since.is_some() {
-                    self.note_incomplete(false);
-                }
+                self.note_partial_packet(false);
                 self.socketio_packet(packet, ctx);
             }
             // Attachments follow.
-            Ok(None) => self.note_incomplete(true),
+            Ok(None) => self.note_partial_packet(true),
             Err(err) => {
                 self.server.metrics.count(Counter::ParseError);
                 log::debug!("what came is no packet sid={} why={err}", self.sid());
@@ -156,6 +154,14 @@ impl Session {
                 waiting.await;
             }
         };
-        self.block_on(run.into_actor(self), ctx);
+        // In a task of its own: a panic in a middleware drops the event, and so refuses its ack, not the session.
+        let run = actix_rt::spawn(run);
+        let metrics = Arc::clone(&self.server.metrics);
+        let done = async move {
+            if run.await.is_err() {
+                metrics.count(Counter::EventRefused);
+            }
+        };
+        self.block_on(done.into_actor(self), ctx);
     }
 }

@@ -19,27 +19,31 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 pub(crate) use polling::{PollAnswer, PostAnswer};
-pub(crate) use reader::{Frame, Inbound, outlet, read_mounted};
+pub(crate) use reader::{Frame, Inbound, Read, outlet, read_mounted};
 pub(crate) use upgrade::{Offer, Wire};
 
 use crate::engine;
 use crate::hub::{
     self, Body, Dialect, Heartbeat, Hub, Link, MemberKey, Parcel, Seat, SeatKey, Timer,
 };
+use crate::metrics::Counter;
 use crate::namespace::Handshake;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, Open, PacketType, ProtocolVersion, Sid, Transport};
-use crate::protocol::websocket::WsError;
+use crate::protocol::websocket::{self, WsError};
 use crate::server::{Shared, Upper};
 use sockets::Sockets;
 use upgrade::Upgrade;
+
+/// How long the first packet of a revision 3 client follows the answer to its handshake.
+const HEAD_START: Duration = Duration::from_millis(5);
 
 /// What a session is told.
 #[derive(Debug)]
@@ -56,12 +60,8 @@ pub(crate) enum Command {
     PostAborted { is_too_large: bool },
     /// A WebSocket for this session.
     Upgrade(Offer),
-    /// Frames from a connection that another task reads; `done` when there is room for more.
-    Frames {
-        carrier: u32,
-        frames: Vec<Frame>,
-        done: oneshot::Sender<()>,
-    },
+    /// Frames from a connection that another task reads.
+    Frames(Read),
     /// Requests of a polling client overlapped, or one was broken off.
     Broken(&'static str),
     /// The connection cannot be used any more.
@@ -95,7 +95,7 @@ impl Command {
             Self::Upgrade(offer) => offer.refuse(&unknown),
             Self::PostAborted { .. }
             | Self::Broken(_)
-            | Self::Frames { .. }
+            | Self::Frames(_)
             | Self::TransportError(_)
             | Self::PingTimeout
             | Self::Due(_)
@@ -146,8 +146,13 @@ pub(crate) struct Session {
     wire: Option<Wire>,
     /// The number of the connection that carries the session; frames of others are old.
     carrier: u32,
-    /// Since when a packet or message has been incomplete.
-    incomplete_since: Option<Instant>,
+    /// The number of the last connection.
+    last_carrier: u32,
+    /// Since when a WebSocket message has been incomplete.
+    message_since: Option<Instant>,
+    /// Since when a Socket.IO packet has been waiting for attachments.
+    packet_since: Option<Instant>,
+    is_watching_completion: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -177,7 +182,7 @@ impl Session {
             version,
             sid,
             is_base64,
-            wire,
+            mut wire,
         } = opening;
         let context = Context::new();
         let now = Instant::now();
@@ -198,6 +203,14 @@ impl Session {
         let mut seat = Seat::new(sid, context.address(), dialect, link, heartbeat);
         seat.deflate = deflate;
         let key = state.add_seat(seat);
+        if version == ProtocolVersion::V3
+            && let Some(Wire::Direct { stream, head, .. }) = &mut wire
+        {
+            // Clients of that age attach their listeners when the handshake is answered: what comes in the
+            // same segment would be lost on them. A moment is enough.
+            stream.write_now(head.take().as_slice());
+            hub::delay_flush(&mut state, key, hub, HEAD_START);
+        }
         if let Some(head) = wire.as_ref().and_then(Wire::head) {
             state.push(key, Parcel::new(Body::Raw(head), false));
         }
@@ -247,7 +260,10 @@ impl Session {
             reader: None,
             wire,
             carrier: 0,
-            incomplete_since: None,
+            last_carrier: 0,
+            message_since: None,
+            packet_since: None,
+            is_watching_completion: false,
         };
         log::debug!("a session is open sid={sid} transport={transport} eio={version}");
         let _ = context.run(session);
@@ -281,7 +297,9 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         if let Some(wire) = self.wire.take() {
-            self.read_from(wire, reader::Role::Main, ctx);
+            self.last_carrier += 1;
+            self.carrier = self.last_carrier;
+            self.read_from(wire, self.carrier, ctx);
         }
         // Clients of revision 3 are in the root namespace without asking.
         if self.version == ProtocolVersion::V3 {
@@ -319,11 +337,7 @@ impl Handler<Command> for Session {
             }
             Command::PostAborted { is_too_large } => self.post_aborted(is_too_large, ctx),
             Command::Upgrade(offer) => self.offered(offer, ctx),
-            Command::Frames {
-                carrier,
-                frames,
-                done,
-            } => self.frames(carrier, frames, done, ctx),
+            Command::Frames(read) => self.frames(read, ctx),
             Command::TransportError(why) => {
                 log::debug!("a transport failed sid={} why={why}", self.sid());
                 self.end(DisconnectReason::TransportError, ctx);
@@ -353,33 +367,38 @@ impl Session {
         }
     }
 
-    fn violation(&mut self, err: WsError, carrier_role: reader::Role, ctx: &mut Context<Self>) {
-        use crate::metrics::Counter;
-        let counter = if err.close_code() == 1009 {
+    fn violation(&mut self, err: WsError, ctx: &mut Context<Self>) {
+        self.count_violation(err);
+        let why = (err.close_code(), err.to_string());
+        self.finish_with_code(DisconnectReason::TransportError, Some(why));
+        ctx.stop();
+    }
+
+    fn count_violation(&self, err: WsError) {
+        let is_size = err.close_code() == websocket::close_code::MESSAGE_TOO_BIG;
+        self.server.metrics.count(if is_size {
             Counter::TooLarge
         } else {
             Counter::WebsocketViolation
-        };
-        self.server.metrics.count(counter);
+        });
         log::debug!(
             "a websocket is closed sid={} code={} why={err}",
             self.sid(),
             err.close_code()
         );
-        match carrier_role {
-            reader::Role::Probe => self.abandon_upgrade(Some(err.close_code())),
-            reader::Role::Main => {
-                self.finish_with_code(
-                    DisconnectReason::TransportError,
-                    Some((err.close_code(), err.to_string())),
-                );
-                ctx.stop();
-            }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The last net: after a panic in the code of a program the actor does not stop, it is dropped.
+        if self.hub.try_borrow_mut().is_ok() {
+            self.finish(DisconnectReason::ForcedClose);
         }
     }
 }
 
-/// Starts everything that is told to sessions of `hub` when their server ends.
+/// Ends all sessions of a hub, because their server ends.
 pub(crate) fn shut_down_all(hub: &hub::Hub) {
     for seat in hub.seats.values() {
         seat.session.do_send(Command::Shutdown);

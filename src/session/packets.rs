@@ -96,9 +96,12 @@ impl Session {
                     );
                 }
                 Some(Inbound::Broken(err)) => self.packet(Err(err), ctx),
-                Some(Inbound::Frame(role, frame)) => self.frame(role, frame.borrow(), ctx),
+                Some(Inbound::Frame(carrier, frame)) => self.frame(carrier, frame.borrow(), ctx),
                 None => {
-                    self.frames_done = None;
+                    if let Some(done) = self.frames_done.take() {
+                        // The reader may have gone.
+                        let _ = done.send(());
+                    }
                     return self.posted();
                 }
             }
@@ -134,38 +137,59 @@ impl Session {
         self.end(DisconnectReason::PingTimeout, ctx);
     }
 
-    /// Notes whether a packet or message has begun and is not complete, and how long that may last.
-    pub(super) fn note_incomplete(&mut self, is_incomplete: bool) {
-        if !is_incomplete {
-            self.incomplete_since = None;
-        } else if self.incomplete_since.is_none() {
+    /// Notes whether a WebSocket message has begun and is not complete; `progress`: others have become
+    /// complete since the last note, so this one is new.
+    pub(super) fn note_partial_message(&mut self, is_partial: bool, progress: bool) {
+        if progress || !is_partial {
+            self.message_since = None;
+        }
+        if is_partial && self.message_since.is_none() {
             let now = Instant::now();
-            self.incomplete_since = Some(now);
+            self.message_since = Some(now);
+            self.watch_completion(now);
+        }
+    }
+
+    /// Notes whether a Socket.IO packet waits for its attachments.
+    pub(super) fn note_partial_packet(&mut self, is_partial: bool) {
+        if !is_partial {
+            self.packet_since = None;
+        } else if self.packet_since.is_none() {
+            let now = Instant::now();
+            self.packet_since = Some(now);
+            self.watch_completion(now);
+        }
+    }
+
+    /// One timer for both, which is set anew when it finds that it is too early.
+    fn watch_completion(&mut self, since: Instant) {
+        if !std::mem::replace(&mut self.is_watching_completion, true) {
             let limit = self.server.config.limits.time_to_complete_packet;
             self.hub
                 .borrow_mut()
-                .set_timer(self.seat, Timer::Packet, now + limit);
+                .set_timer(self.seat, Timer::Packet, since + limit);
         }
     }
 
     pub(super) fn packet_due(&mut self, ctx: &mut Context<Self>) {
+        self.is_watching_completion = false;
         let limit = self.server.config.limits.time_to_complete_packet;
-        match self.incomplete_since {
-            Some(since) if since.elapsed() >= limit => {
-                log::debug!("a packet did not become complete sid={}", self.sid());
-                self.server.metrics.count(Counter::IncompletePacket);
-                self.finish_with_code(
-                    DisconnectReason::TransportError,
-                    Some((1008, "a packet did not become complete in time".to_owned())),
-                );
-                ctx.stop();
-            }
-            Some(since) => self
-                .hub
-                .borrow_mut()
-                .set_timer(self.seat, Timer::Packet, since + limit),
-            None => {}
+        let Some(since) = self
+            .message_since
+            .into_iter()
+            .chain(self.packet_since)
+            .min()
+        else {
+            return;
+        };
+        if since.elapsed() < limit {
+            return self.watch_completion(since);
         }
+        log::debug!("a packet did not become complete sid={}", self.sid());
+        self.server.metrics.count(Counter::IncompletePacket);
+        let why = (1008, "a packet did not become complete in time".to_owned());
+        self.finish_with_code(DisconnectReason::TransportError, Some(why));
+        ctx.stop();
     }
 
     /// Copies what a packet says, for later.

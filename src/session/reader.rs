@@ -1,6 +1,5 @@
 //! Reading a WebSocket, whoever reads it: frames become packets, or end the connection.
 
-use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,7 +34,8 @@ pub(crate) enum Role {
 pub(crate) enum Inbound {
     Packet(PacketType, OwnedData),
     Broken(DecodeError),
-    Frame(Role, Frame),
+    /// From the connection with this number.
+    Frame(u32, Frame),
 }
 
 /// The data of a packet, kept.
@@ -115,100 +115,82 @@ impl<'a> From<Incoming<'a>> for Seen<'a> {
 
 impl Session {
     /// Starts reading a connection.
-    pub(super) fn read_from(&mut self, wire: Wire, role: Role, ctx: &mut Context<Self>) {
-        self.carrier += 1;
+    pub(super) fn read_from(&mut self, wire: Wire, carrier: u32, ctx: &mut Context<Self>) {
         let decoder = Decoder::new(self.server.websocket_limits(), wire.negotiated());
         match wire {
             Wire::Direct { stream, early, .. } => {
-                let role = Rc::new(Cell::new(role));
-                if let Some(upgrade) = &mut self.upgrade {
-                    upgrade.role = Some(Rc::clone(&role));
-                }
-                ctx.spawn(Reader {
+                let reader = Reader {
                     stream,
                     decoder,
-                    role,
+                    carrier,
                     rest: early,
-                    at: 0,
-                });
+                };
+                ctx.spawn(reader);
             }
             Wire::Mounted {
-                outlet: _,
                 payload: Some(payload),
                 ..
-            } => {
-                read_mounted(payload, decoder, self.carrier, ctx.address());
-            }
-            // Read by a task on the worker where the connection is; see `Wire::detach`.
-            Wire::Mounted { .. } => {}
+            } => read_mounted(payload, decoder, carrier, ctx.address()),
+            // Read by a task on the worker where the connection is.
+            Wire::Mounted { payload: None, .. } => {}
+        }
+    }
+
+    /// What a connection is to the session now; nothing if it was given up.
+    fn role(&self, carrier: u32) -> Option<Role> {
+        match &self.upgrade {
+            Some(upgrade) if upgrade.carrier == carrier => Some(Role::Probe),
+            _ => (carrier == self.carrier).then_some(Role::Main),
         }
     }
 
     /// Frames of a connection that another task reads.
-    pub(super) fn frames(
-        &mut self,
-        carrier: u32,
-        frames: Vec<Frame>,
-        done: oneshot::Sender<()>,
-        ctx: &mut Context<Self>,
-    ) {
-        let role = match &self.upgrade {
-            Some(upgrade) if upgrade.carrier == carrier => Role::Probe,
-            _ if carrier == self.carrier => Role::Main,
-            // The rest of a connection that was given up: the task ends, since `done` is dropped.
-            _ => return,
+    pub(super) fn frames(&mut self, read: Read, ctx: &mut Context<Self>) {
+        let Read {
+            carrier,
+            frames,
+            is_partial,
+            done,
+        } = read;
+        // The rest of a connection that was given up: its task ends, since `done` is dropped.
+        let Some(role) = self.role(carrier) else {
+            return;
         };
-        self.inbox
-            .extend(frames.into_iter().map(|frame| Inbound::Frame(role, frame)));
+        if role == Role::Main {
+            self.note_partial_message(is_partial, !frames.is_empty());
+        }
+        self.inbox.extend(
+            frames
+                .into_iter()
+                .map(|frame| Inbound::Frame(carrier, frame)),
+        );
         self.frames_done = Some(done);
         if !self.is_blocked {
-            self.drain_frames(ctx);
-        }
-    }
-
-    fn drain_frames(&mut self, ctx: &mut Context<Self>) {
-        let done = self.frames_done.take();
-        self.drain_inbox(ctx);
-        if self.is_blocked {
-            self.frames_done = done;
-        } else if let Some(done) = done
-            && self.state != State::Closed
-        {
-            // The reader may have gone.
-            let _ = done.send(());
+            self.drain_inbox(ctx);
         }
     }
 
     // Hot: decodes in place.
-    pub(super) fn frame(&mut self, role: Role, seen: Seen<'_>, ctx: &mut Context<Self>) {
-        // The upgrade may have ended since this frame was read.
-        let role = if role == Role::Probe && self.upgrade.is_none() {
-            Role::Main
-        } else {
-            role
-        };
-        if role == Role::Probe {
-            return self.probe_frame(&seen, ctx);
+    pub(super) fn frame(&mut self, carrier: u32, seen: Seen<'_>, ctx: &mut Context<Self>) {
+        match self.role(carrier) {
+            Some(Role::Main) => {}
+            Some(Role::Probe) => return self.probe_frame(&seen),
+            None => return,
         }
         match seen {
             Seen::Text(text) => self.packet(engineio::decode_text(self.version, text), ctx),
             Seen::Binary(bytes) => self.packet(engineio::decode_binary(self.version, bytes), ctx),
             Seen::Ping(payload) => {
-                self.push(Parcel::new(
-                    Body::Raw(websocket::frame(Opcode::Pong, payload)),
-                    false,
-                ));
+                let pong = websocket::frame(Opcode::Pong, payload);
+                self.push(Parcel::new(Body::Raw(pong), false));
             }
             Seen::Pong => {}
             Seen::Close(code) => {
-                let code = code.unwrap_or(1000);
-                self.finish_with_code(
-                    DisconnectReason::TransportClose,
-                    Some((code, String::new())),
-                );
+                let goodbye = (code.unwrap_or(1000), String::new());
+                self.finish_with_code(DisconnectReason::TransportClose, Some(goodbye));
                 ctx.stop();
             }
-            Seen::Violation(err) => self.violation(err, role, ctx),
+            Seen::Violation(err) => self.violation(err, ctx),
             Seen::End { is_broken: false } => self.end(DisconnectReason::TransportClose, ctx),
             Seen::End { is_broken: true } => self.end(DisconnectReason::TransportError, ctx),
         }
@@ -220,10 +202,9 @@ impl Session {
 struct Reader {
     stream: Rc<Direct>,
     decoder: Decoder,
-    role: Rc<Cell<Role>>,
+    carrier: u32,
     /// What was read and not decoded, because the session is blocked.
     rest: Vec<u8>,
-    at: usize,
 }
 
 impl ActorFuture<Session> for Reader {
@@ -236,19 +217,16 @@ impl ActorFuture<Session> for Reader {
         task: &mut TaskContext<'_>,
     ) -> Poll<()> {
         loop {
-            if session.state == State::Closed
-                || (self.role.get() == Role::Probe && session.upgrade.is_none())
-            {
+            if session.state == State::Closed || session.role(self.carrier).is_none() {
                 return Poll::Ready(());
             }
             if session.is_blocked {
                 session.reader = Some(task.waker().clone());
                 return Poll::Pending;
             }
-            if self.at < self.rest.len() {
+            if !self.rest.is_empty() {
                 let mut rest = std::mem::take(&mut self.rest);
-                let at = std::mem::take(&mut self.at);
-                self.decode(&mut rest[at..], session, ctx);
+                self.decode(&mut rest, session, ctx);
                 continue;
             }
             let Poll::Ready(read) = self.stream.poll_read(task) else {
@@ -259,10 +237,8 @@ impl ActorFuture<Session> for Reader {
                     self.decode(&mut buffer[..n], session, ctx);
                     give_back(buffer);
                 }
-                Ok(Chunk::End) => {
-                    session.frame(self.role.get(), Seen::End { is_broken: false }, ctx)
-                }
-                Err(_) => session.frame(self.role.get(), Seen::End { is_broken: true }, ctx),
+                Ok(Chunk::End) => session.frame(self.carrier, Seen::End { is_broken: false }, ctx),
+                Err(_) => session.frame(self.carrier, Seen::End { is_broken: true }, ctx),
             }
         }
     }
@@ -271,26 +247,41 @@ impl ActorFuture<Session> for Reader {
 impl Reader {
     // Hot: every frame that lies whole in the buffer is handled where it lies.
     fn decode(&mut self, input: &mut [u8], session: &mut Session, ctx: &mut Context<Session>) {
-        let mut at = 0;
-        while at < input.len() {
-            if session.is_blocked {
-                self.rest = input[at..].to_vec();
-                return;
-            }
+        let (mut at, mut has_frames) = (0, false);
+        while !session.is_blocked {
             let mut consumed = 0;
+            // Until there is nothing left: the last call frees what a message needed.
             let seen = match self.decoder.decode(&mut input[at..], &mut consumed) {
                 Ok(Some(incoming)) => incoming.into(),
-                Ok(None) => break,
+                Ok(None) => {
+                    if session.role(self.carrier) == Some(Role::Main) {
+                        session.note_partial_message(self.decoder.is_partial(), has_frames);
+                    }
+                    return;
+                }
                 Err(err) => Seen::Violation(err),
             };
-            session.frame(self.role.get(), seen, ctx);
+            session.frame(self.carrier, seen, ctx);
+            has_frames = true;
             at += consumed;
-            if session.state == State::Closed {
+            if session.state == State::Closed || session.role(self.carrier).is_none() {
                 return;
             }
         }
-        session.note_incomplete(self.decoder.is_partial());
+        self.rest = input[at..].to_vec();
     }
+}
+
+/// What a task has read for a session.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// The number of the connection.
+    pub(crate) carrier: u32,
+    pub(crate) frames: Vec<Frame>,
+    /// The beginning of another message has come.
+    pub(crate) is_partial: bool,
+    /// Told when there is room for more.
+    pub(crate) done: oneshot::Sender<()>,
 }
 
 /// Reads the payload of an upgrade request of actix-web, in a task of the connection's worker; one chunk
@@ -303,25 +294,24 @@ pub(crate) fn read_mounted(
 ) {
     actix_rt::spawn(async move {
         loop {
-            let chunk = payload.next().await;
             let mut frames = Vec::new();
-            let is_over = match chunk {
+            let is_over = match payload.next().await {
                 Some(Ok(chunk)) => decode_chunk(&mut decoder, chunk.to_vec(), &mut frames),
-                Some(Err(_)) => {
-                    frames.push(Frame::End { is_broken: true });
-                    true
-                }
-                None => {
-                    frames.push(Frame::End { is_broken: false });
+                end => {
+                    frames.push(Frame::End {
+                        is_broken: end.is_some(),
+                    });
                     true
                 }
             };
             let (done, is_done) = oneshot::channel();
-            session.do_send(Command::Frames {
+            let is_partial = decoder.is_partial();
+            session.do_send(Command::Frames(Read {
                 carrier,
                 frames,
+                is_partial,
                 done,
-            });
+            }));
             // Without an answer the session has ended, or has given this connection up.
             if is_done.await.is_err() || is_over {
                 return;
@@ -330,28 +320,21 @@ pub(crate) fn read_mounted(
     });
 }
 
+/// `true` if nothing can follow.
 fn decode_chunk(decoder: &mut Decoder, mut chunk: Vec<u8>, frames: &mut Vec<Frame>) -> bool {
     let mut at = 0;
-    while at < chunk.len() {
+    loop {
         let mut consumed = 0;
         match decoder.decode(&mut chunk[at..], &mut consumed) {
-            Ok(Some(incoming)) => {
-                let frame = Frame::keep(&incoming.into());
-                let is_over = matches!(frame, Frame::Close(_));
-                frames.push(frame);
-                if is_over {
-                    return true;
-                }
-            }
+            Ok(Some(incoming)) => frames.push(Frame::keep(&incoming.into())),
             Ok(None) => return false,
-            Err(err) => {
-                frames.push(Frame::Violation(err));
-                return true;
-            }
+            Err(err) => frames.push(Frame::Violation(err)),
         }
         at += consumed;
+        if let Some(Frame::Close(_) | Frame::Violation(_)) = frames.last() {
+            return true;
+        }
     }
-    false
 }
 
 /// Where to send what the session has for a mounted connection.

@@ -124,10 +124,12 @@ impl Session {
             data,
             nsp: Arc::clone(&nsp),
         });
-        let member = self
-            .hub
-            .borrow_mut()
-            .add_member(Member::new(Arc::clone(&socket), self.seat));
+        let mut member = Member::new(Arc::clone(&socket), self.seat);
+        if let Some(Restored { up_to, .. }) = &restored {
+            member.replayed_up_to = *up_to;
+            member.enter();
+        }
+        let member = self.hub.borrow_mut().add_member(member);
         socket.seat_at(member);
         let definition = &nsp.definition;
         let dispatch = definition.here(|| Env {
@@ -152,6 +154,15 @@ impl Session {
         } else {
             definition.middleware.clone()
         };
+        let hub = Rc::clone(&self.hub);
+        let enter = move || {
+            if let Some(member) = hub.borrow_mut().members.get_mut(member) {
+                member.enter();
+            }
+        };
+        if middleware.is_empty() {
+            enter();
+        }
         let asked = middleware
             .is_empty()
             .then(|| dispatch.connect(handle.clone()));
@@ -172,9 +183,12 @@ impl Session {
                     break;
                 }
             }
-            if verdict.result.is_ok()
-                && let Some(answer) = asked.flatten().or_else(|| dispatch.connect(handle))
-            {
+            if verdict.result.is_err() {
+                // Whoever waits may have gone.
+                return drop(tell.send(verdict));
+            }
+            enter();
+            if let Some(answer) = asked.flatten().or_else(|| dispatch.connect(handle)) {
                 verdict.asked = Some(dispatch);
                 verdict.result = answer.await;
             }
@@ -183,9 +197,10 @@ impl Session {
         });
         let told = told.into_actor(self);
         ctx.spawn(told.map(move |verdict, session: &mut Self, _| {
-            // The task always answers.
-            if let Ok(verdict) = verdict {
-                session.judged(member, verdict, restored);
+            match verdict {
+                Ok(verdict) => session.judged(member, verdict, restored),
+                // A middleware has panicked.
+                Err(_) => session.admit(member, Err(Refusal::new("internal error")), None),
             }
         }));
     }
@@ -250,19 +265,12 @@ impl Session {
             }
             ProtocolVersion::V3 => dialect.connect_v3(name),
         };
-        let mut hub = self.hub.borrow_mut();
-        let mut replay = Vec::new();
-        if let Some(Restored { missed, up_to, .. }) = restored {
-            replay.extend(
-                missed
-                    .iter()
-                    .map(|(event, args)| dialect.event(name, None, event, args)),
-            );
-            if let Some(member) = hub.members.get_mut(member) {
-                member.replayed_up_to = up_to;
-            }
-        }
-        hub.accept(member, answer, replay);
+        let missed = restored.map(|restored| restored.missed).unwrap_or_default();
+        let replay = missed
+            .iter()
+            .map(|(event, args)| dialect.event(name, None, event, args))
+            .collect();
+        self.hub.borrow_mut().accept(member, answer, replay);
     }
 
     fn refuse(&self, seated: &Seated, refusal: &Refusal) {

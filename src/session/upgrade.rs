@@ -1,6 +1,5 @@
 //! From polling to WebSocket within a session: offer, probe, upgrade.
 
-use std::cell::Cell;
 use std::io::Write;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,13 +9,13 @@ use actix::prelude::*;
 use actix_rt::net::TcpStream;
 use bytes::Bytes;
 
-use super::reader::{Role, Seen};
+use super::reader::Seen;
 use super::{Session, State};
 use crate::carrier::{Direct, Outlet, direct};
 use crate::config::EngineConfig;
 use crate::hub::{Deflate, Link, Timer};
 use crate::metrics::Counter;
-use crate::protocol::engineio::{self, BadRequest, HandshakeError, PacketType, Transport};
+use crate::protocol::engineio::{self, HandshakeError, PacketType, Transport};
 use crate::protocol::websocket::{self, Negotiated, Opcode};
 
 /// How often an upgrade that was probed sends a waiting poll home.
@@ -105,13 +104,35 @@ impl Offer {
     }
 }
 
+impl Offer {
+    /// Accepts the connection and closes it again, as the reference does when the session cannot use it.
+    fn close(self, session: Addr<Session>) {
+        let goodbye = websocket::close_frame(1000, "");
+        match self {
+            Self::Direct {
+                mut stream, head, ..
+            } => {
+                // As in `refuse`.
+                let _ = stream.write_all(&[head, goodbye].concat());
+                let _ = stream.shutdown(std::net::Shutdown::Write);
+            }
+            Self::Mounted {
+                outlet, accepted, ..
+            } => {
+                outlet.push(goodbye);
+                outlet.close();
+                // No connection has the number 0: the session will not listen.
+                let _ = accepted.send(Ok((0, session)));
+            }
+        }
+    }
+}
+
 /// An upgrade that is under way.
 pub(super) struct Upgrade {
     link: Link,
     negotiated: Option<Negotiated>,
     pub(super) carrier: u32,
-    /// Tells the reader of the stream that it carries the session now.
-    pub(super) role: Option<Rc<Cell<Role>>>,
     started: Instant,
     is_probed: bool,
 }
@@ -132,10 +153,11 @@ impl Session {
                 self.transport()
             );
             self.server.metrics.count(Counter::UpgradeFailed);
-            return offer.refuse(&HandshakeError::BadRequest(BadRequest::TransportMismatch));
+            return offer.close(ctx.address());
         }
         let engine = &self.server.config.engine;
-        let carrier = self.carrier + 1;
+        self.last_carrier += 1;
+        let carrier = self.last_carrier;
         let wire = match offer {
             Offer::Direct {
                 stream,
@@ -179,23 +201,25 @@ impl Session {
             link: wire.link(),
             negotiated: wire.negotiated(),
             carrier,
-            role: None,
             started: now,
             is_probed: false,
         });
         self.hub
             .borrow_mut()
             .set_timer(self.seat, Timer::Upgrade, now + engine.upgrade_timeout);
-        self.read_from(wire, Role::Probe, ctx);
+        self.read_from(wire, carrier, ctx);
     }
 
     /// Something arrived on the connection that is being probed.
-    pub(super) fn probe_frame(&mut self, seen: &Seen<'_>, ctx: &mut Context<Self>) {
+    pub(super) fn probe_frame(&mut self, seen: &Seen<'_>) {
         let packet = match seen {
             Seen::Text(text) => engineio::decode_text(self.version, text).ok(),
             Seen::Ping(payload) => return self.to_probe(websocket::frame(Opcode::Pong, payload)),
             Seen::Pong => return,
-            Seen::Violation(err) => return self.violation(*err, Role::Probe, ctx),
+            Seen::Violation(err) => {
+                self.count_violation(*err);
+                return self.abandon_upgrade(Some(err.close_code()));
+            }
             Seen::Binary(_) | Seen::Close(_) | Seen::End { .. } => None,
         };
         match packet {
@@ -246,9 +270,6 @@ impl Session {
             .map(|_| Deflate::new(&self.server.config.engine.per_message_deflate));
         hub.mark_dirty(self.seat);
         drop(hub);
-        if let Some(role) = upgrade.role {
-            role.set(Role::Main);
-        }
         self.carrier = upgrade.carrier;
         self.set_transport(Transport::Websocket);
         log::debug!("a session is upgraded sid={}", self.sid());
