@@ -188,8 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_file_says_what_the_defaults_say() {
-        assert_eq!(Config::from_toml(SHIPPED).unwrap(), Config::default());
+    fn the_shipped_file_says_what_the_defaults_say_and_turns_recovery_on() {
+        let mut expected = Config::default();
+        assert!(!expected.recovery.enabled);
+        expected.recovery.enabled = true;
+        assert_eq!(Config::from_toml(SHIPPED).unwrap(), expected);
     }
 
     #[test]
