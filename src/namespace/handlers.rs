@@ -391,7 +391,8 @@ impl<A: Actor<Context = Context<A>>> Runner<A> {
         };
         let (plan, queue) = (Arc::clone(&self.plan), self.env.queue);
         let start = move |ctx: &mut Context<A>| {
-            ctx.set_mailbox_capacity(queue);
+            // actix adds the number of senders to this.
+            ctx.set_mailbox_capacity(queue.min(usize::MAX >> 2));
             (plan.factory)()
         };
         let arbiter = self.is_shared.then(|| arbiter.unwrap_or_else(Arbiter::new));

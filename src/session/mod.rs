@@ -369,8 +369,9 @@ impl Session {
 
     fn violation(&mut self, err: WsError, ctx: &mut Context<Self>) {
         self.count_violation(err);
-        let why = (err.close_code(), err.to_string());
-        self.finish_with_code(DisconnectReason::TransportError, Some(why));
+        // The code alone, as the reference sends it; the log has the words.
+        let close = (err.close_code(), String::new());
+        self.finish_with_code(DisconnectReason::TransportError, Some(close));
         ctx.stop();
     }
 
