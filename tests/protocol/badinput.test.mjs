@@ -322,6 +322,9 @@ onEveryTarget("clients that do nothing", { env: impatient, concurrency: 1 }, (se
     const id = stalled.text().match(/40\{"sid":"([^"]+)"/)[1];
     stalled.socket.pause();
     await sender.ctl("socketsJoin", { target: { to: [id, listener.sid] }, rooms: ["stalled"] });
+    await until("nobody is in the room", async () => {
+      return (await sender.ctl("fetchSockets", { target: { to: ["stalled"] } })).sockets.length === 2;
+    });
     const text = "x".repeat(100_000);
     const count = 200;
     for (let number = 0; number < count; number += 1) {

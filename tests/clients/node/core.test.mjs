@@ -47,10 +47,13 @@ onEveryTarget("every client over every transport", { env: { ALLOW_EIO3: "1" }, c
       });
 
       test("the handshake has query, headers and address", async (t) => {
-        const peer = await open(t, { query: { name: "value with space & more" } });
+        const extraHeaders = { "X-Custom": "one", Cookie: "a=b; c=d" };
+        const peer = await open(t, { query: { name: "value with space & more" }, extraHeaders });
         const { handshake } = await peer.ctl("handshake");
         assert.equal(handshake.query.name, "value with space & more");
         assert.equal(handshake.query.EIO, String(client.protocol));
+        assert.equal(handshake.headers["x-custom"], "one");
+        assert.equal(handshake.headers.cookie, "a=b; c=d");
         assert.match(handshake.headers.host, /^127\.0\.0\.1:/);
         assert.match(handshake.address, /127\.0\.0\.1$/);
         assert.equal(handshake.secure, false);

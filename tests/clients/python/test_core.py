@@ -141,7 +141,7 @@ def test_rooms_and_broadcasts(open_peer, unique):
     one.ctl("leave", room=a)
     assert heard({"to": [a]}) == [0, 1, 0]
     one.ctl("socketsJoin", target={"to": [b]}, rooms=[unique("c")])
-    assert len(two.ctl("rooms")["rooms"]) == 4
+    until("not joined", lambda: len(two.ctl("rooms")["rooms"]) == 4)
 
 
 def test_a_broadcast_carries_every_json_type_and_binary(open_peer, unique):
