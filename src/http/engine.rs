@@ -2,54 +2,59 @@
 
 use std::sync::Arc;
 
+use actix_web::error::PayloadError;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use tokio::sync::oneshot;
 
 use super::compression::Encoding;
-use super::{Endpoint, RequestHead, request, upgrade};
+use super::request::Facts;
+use super::{Endpoint, upgrade};
 use crate::hub::{self, PollReply, Polling};
 use crate::metrics::Counter;
-use crate::namespace::Handshake;
 use crate::protocol::engineio::{
     Admission, EncodedPayload, HandshakeError, JsonpIndex, Query, Request, Sid, Transport,
     body_is_binary, decode_jsonp_body, encode_jsonp, verify,
 };
 use crate::session::{Command, Opening, PollAnswer, PostAnswer, Session};
 
-/// Everything under the path of the engine.
-pub(super) async fn serve(
+/// Everything under the path of the engine, inside an actix-web `App`.
+pub(super) async fn mounted(
     request: HttpRequest,
     payload: web::Payload,
     endpoint: web::Data<Endpoint>,
 ) -> HttpResponse {
-    if *request.method() == Method::OPTIONS
-        && let Some(cors) = &endpoint.cors
-    {
-        return cors.preflight(request.headers());
-    }
     if upgrade::is_upgrade(request.headers()) {
         return upgrade::mounted(&request, payload, &endpoint).await;
     }
-    match answer(&request, payload, &endpoint).await {
+    serve(&Facts::of_app(&request), payload, &endpoint).await
+}
+
+/// Everything under the path of the engine but WebSockets.
+pub(super) async fn serve(
+    facts: &Facts<'_>,
+    payload: impl Body,
+    endpoint: &Endpoint,
+) -> HttpResponse {
+    if *facts.method == Method::OPTIONS
+        && let Some(cors) = &endpoint.cors
+    {
+        return cors.preflight(facts.head.headers);
+    }
+    match answer(facts, payload, endpoint).await {
         Ok(response) => response,
-        Err(err) => refusal(&request, &endpoint, &err),
+        Err(err) => refusal(facts, endpoint, &err),
     }
 }
 
-fn head(request: &HttpRequest) -> (&header::HeaderMap, &str) {
-    (
-        request.headers(),
-        request
-            .uri()
-            .path_and_query()
-            .map_or("/", |url| url.as_str()),
-    )
-}
+/// The body of a request.
+pub(super) trait Body: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
 
-fn refusal(request: &HttpRequest, endpoint: &Endpoint, err: &HandshakeError) -> HttpResponse {
+impl<T: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Body for T {}
+
+fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> HttpResponse {
     endpoint.shared.metrics.count(Counter::HandshakeRefused);
     log::debug!(
         "a request is refused code={} why={}",
@@ -60,23 +65,21 @@ fn refusal(request: &HttpRequest, endpoint: &Endpoint, err: &HandshakeError) -> 
     let mut response = HttpResponse::build(status)
         .content_type("application/json")
         .body(err.body());
-    let (headers, url) = head(request);
     if let Some(cors) = &endpoint.cors {
-        cors.decorate(headers, response.headers_mut());
+        cors.decorate(facts.head.headers, response.headers_mut());
     }
-    let _ = url;
     response
 }
 
 async fn answer(
-    request: &HttpRequest,
-    payload: web::Payload,
+    facts: &Facts<'_>,
+    payload: impl Body,
     endpoint: &Endpoint,
 ) -> Result<HttpResponse, HandshakeError> {
     let shared = &endpoint.shared;
-    let query = Query::parse(request.query_string());
+    let query = Query::parse(facts.query);
     endpoint
-        .run_middleware(|| remember(request, &query, endpoint))
+        .run_middleware(|| facts.remember(shared, &query))
         .await?;
     let sid: Option<Sid> = match query.sid() {
         None => None,
@@ -84,10 +87,11 @@ async fn answer(
     };
     let admission = verify(&Request {
         query: &query,
-        method: request.method().as_str(),
+        method: facts.method.as_str(),
         is_upgrade: false,
-        origin: request
-            .headers()
+        origin: facts
+            .head
+            .headers
             .get(header::ORIGIN)
             .map(header::HeaderValue::as_bytes),
         enabled: shared.transports(),
@@ -96,39 +100,26 @@ async fn answer(
     })?;
     match (admission, sid) {
         (Admission::Handshake(_), _) | (Admission::Session(_), None) => {
-            open(request, &query, endpoint).await
+            open(facts, &query, endpoint).await
         }
-        (Admission::Session(_), Some(sid)) if *request.method() == Method::GET => {
-            poll(request, &query, endpoint, sid).await
+        (Admission::Session(_), Some(sid)) if *facts.method == Method::GET => {
+            poll(facts, &query, endpoint, sid).await
         }
-        (Admission::Session(_), Some(sid)) if *request.method() == Method::POST => {
-            post(request, payload, &query, endpoint, sid).await
+        (Admission::Session(_), Some(sid)) if *facts.method == Method::POST => {
+            post(facts, payload, &query, endpoint, sid).await
         }
         (Admission::Session(_), Some(_)) => Ok(HttpResponse::InternalServerError().finish()),
     }
 }
 
-/// The request as programs see it.
-fn remember(request: &HttpRequest, query: &Query<'_>, endpoint: &Endpoint) -> Arc<Handshake> {
-    let (headers, url) = head(request);
-    let secure = request.app_config().secure();
-    request::handshake(
-        &endpoint.shared,
-        &RequestHead { headers, url },
-        query,
-        request.peer_addr(),
-        secure,
-    )
-}
-
 /// Opens a session on this worker.
 async fn open(
-    request: &HttpRequest,
+    facts: &Facts<'_>,
     query: &Query<'_>,
     endpoint: &Endpoint,
 ) -> Result<HttpResponse, HandshakeError> {
     let shared = &endpoint.shared;
-    let handshake = remember(request, query, endpoint);
+    let handshake = facts.remember(&endpoint.shared, query);
     if let Some(allow) = &shared.hooks.allow_request {
         allow(Arc::clone(&handshake))
             .await
@@ -158,12 +149,12 @@ async fn open(
     let Some(reply) = reply else {
         return Err(HandshakeError::UnknownSid);
     };
-    Ok(respond(request, endpoint, query, reply, Some(sid.as_str())))
+    Ok(respond(facts, endpoint, query, reply, Some(sid.as_str())))
 }
 
 /// The response to a poll.
 fn respond(
-    request: &HttpRequest,
+    facts: &Facts<'_>,
     endpoint: &Endpoint,
     query: &Query<'_>,
     reply: PollReply,
@@ -179,7 +170,7 @@ fn respond(
     response.insert_header((header::CONTENT_TYPE, content_type));
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     let encoding = (compression.enabled && reply.compress && body.len() >= compression.threshold)
-        .then(|| Encoding::accepted(request.headers()))
+        .then(|| Encoding::accepted(facts.head.headers))
         .flatten();
     let mut response = match encoding {
         Some(encoding) => {
@@ -188,8 +179,7 @@ fn respond(
         }
         None => response.body(body),
     };
-    let (headers, url) = head(request);
-    endpoint.decorate(response.headers_mut(), &RequestHead { headers, url }, sid);
+    endpoint.decorate(response.headers_mut(), &facts.head, sid);
     response
 }
 
@@ -225,7 +215,7 @@ impl Drop for Aborted<'_> {
 }
 
 async fn poll(
-    request: &HttpRequest,
+    facts: &Facts<'_>,
     query: &Query<'_>,
     endpoint: &Endpoint,
     sid: Sid,
@@ -241,7 +231,7 @@ async fn poll(
     let answer = answered.await;
     aborted.disarm();
     match answer {
-        Ok(PollAnswer::Payload(reply)) => Ok(respond(request, endpoint, query, reply, None)),
+        Ok(PollAnswer::Payload(reply)) => Ok(respond(facts, endpoint, query, reply, None)),
         Ok(PollAnswer::Refused(err)) => Err(err),
         Ok(PollAnswer::Overlap) => Ok(HttpResponse::BadRequest().finish()),
         Err(_) => Err(HandshakeError::UnknownSid),
@@ -249,8 +239,8 @@ async fn poll(
 }
 
 async fn post(
-    request: &HttpRequest,
-    mut payload: web::Payload,
+    facts: &Facts<'_>,
+    mut payload: impl Body,
     query: &Query<'_>,
     endpoint: &Endpoint,
     sid: Sid,
@@ -302,8 +292,9 @@ async fn post(
         }
     }
     aborted.disarm();
-    let content_type = request
-        .headers()
+    let content_type = facts
+        .head
+        .headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let is_binary = body_is_binary(content_type);
@@ -314,15 +305,15 @@ async fn post(
     };
     let (answer, answered) = oneshot::channel();
     // Only an application without Socket.IO can ask which request brought a message.
-    let request_seen = endpoint
+    let request = endpoint
         .shared
         .namespaces()
         .is_none()
-        .then(|| remember(request, query, endpoint));
+        .then(|| facts.remember(&endpoint.shared, query));
     let command = Command::Post {
         body,
         is_binary,
-        request: request_seen,
+        request,
         answer,
     };
     endpoint.to_session(&sid, command);
@@ -337,8 +328,7 @@ async fn post(
         .insert_header((header::CONTENT_TYPE, "text/html"))
         .insert_header((header::CACHE_CONTROL, "no-store"));
     let mut response = response.body("ok");
-    let (headers, url) = head(request);
-    endpoint.decorate(response.headers_mut(), &RequestHead { headers, url }, None);
+    endpoint.decorate(response.headers_mut(), &facts.head, None);
     Ok(response)
 }
 

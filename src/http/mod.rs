@@ -70,6 +70,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether this endpoint answers requests to `path`.
+    pub(crate) fn is_at(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.shared.config.server.path)
+            .is_some_and(|rest| rest.is_empty() || rest == "/")
+    }
+
     /// Sends a command to the session `sid`, on whatever worker it is.
     pub(crate) fn to_session(&self, sid: &Sid, command: Command) {
         match sid
@@ -157,7 +163,7 @@ pub(crate) fn configure(shared: &Arc<Shared>, app: &mut ServiceConfig) {
         app.service(
             web::resource(path)
                 .app_data(endpoint.clone())
-                .to(engine::serve),
+                .to(engine::mounted),
         );
     }
     for route in &shared.websockets {

@@ -4,32 +4,72 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, Uri};
 
 use super::RequestHead;
 use crate::namespace::Handshake;
 use crate::protocol::engineio::Query;
 use crate::server::Shared;
 
-/// What a session remembers of its first request.
-pub(crate) fn handshake(
-    shared: &Shared,
-    head: &RequestHead<'_>,
-    query: &Query<'_>,
-    peer: Option<SocketAddr>,
-    secure: bool,
-) -> Arc<Handshake> {
-    Arc::new(Handshake {
-        headers: headers(head.headers, shared.config.limits.headers_bytes),
-        url: head.url.into(),
-        query: query
-            .pairs()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect(),
-        address: peer.map(|peer| peer.ip()),
-        secure,
-        issued: now(),
-    })
+/// What is known of a request, whoever took it in.
+pub(crate) struct Facts<'a> {
+    pub(crate) head: RequestHead<'a>,
+    pub(crate) method: &'a Method,
+    /// The query string, without its question mark.
+    pub(crate) query: &'a str,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) secure: bool,
+}
+
+impl<'a> Facts<'a> {
+    /// Of a request inside an actix-web `App`.
+    pub(crate) fn of_app(request: &'a HttpRequest) -> Self {
+        Self {
+            head: RequestHead {
+                headers: request.headers(),
+                url: url(request.uri()),
+            },
+            method: request.method(),
+            query: request.query_string(),
+            peer: request.peer_addr(),
+            secure: request.app_config().secure(),
+        }
+    }
+
+    /// Of a request to our own listener.
+    pub(crate) fn of_listener(request: &'a actix_http::Request) -> Self {
+        Self {
+            head: RequestHead {
+                headers: &request.head().headers,
+                url: url(request.uri()),
+            },
+            method: request.method(),
+            query: request.uri().query().unwrap_or_default(),
+            peer: request.peer_addr(),
+            secure: false,
+        }
+    }
+
+    /// What a session remembers of its first request.
+    pub(crate) fn remember(&self, shared: &Shared, query: &Query<'_>) -> Arc<Handshake> {
+        Arc::new(Handshake {
+            headers: headers(self.head.headers, shared.config.limits.headers_bytes),
+            url: self.head.url.into(),
+            query: query
+                .pairs()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            address: self.peer.map(|peer| peer.ip()),
+            secure: self.secure,
+            issued: now(),
+        })
+    }
+}
+
+fn url(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |url| url.as_str())
 }
 
 /// The headers as Node has them: lower-case names, repeated ones joined; as many as `limit` bytes hold.

@@ -10,7 +10,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Endpoint, RequestHead, request};
+use super::Endpoint;
+use super::request::Facts;
 use crate::carrier::raw::{Io, WebSocketRoute};
 use crate::carrier::{Direct, direct, mounted};
 use crate::hub;
@@ -55,29 +56,21 @@ struct Admitted {
     headers: HeaderMap,
 }
 
-/// What both carriers know of the request.
-struct Facts<'a> {
-    head: RequestHead<'a>,
-    method: &'a str,
-    query: &'a str,
-    peer: Option<std::net::SocketAddr>,
-    secure: bool,
-}
-
 /// Everything that may refuse a WebSocket, in the order of the reference.
 async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, HandshakeError> {
     let shared = &endpoint.shared;
     let headers = facts.head.headers;
     let query = Query::parse(facts.query);
-    let remember = || request::handshake(shared, &facts.head, &query, facts.peer, facts.secure);
-    endpoint.run_middleware(remember).await?;
+    endpoint
+        .run_middleware(|| facts.remember(shared, &query))
+        .await?;
     let sid: Option<Sid> = match query.sid() {
         None => None,
         Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
     };
     let admission = verify(&Request {
         query: &query,
-        method: facts.method,
+        method: facts.method.as_str(),
         is_upgrade: true,
         origin: headers.get(header::ORIGIN).map(HeaderValue::as_bytes),
         enabled: shared.transports(),
@@ -101,8 +94,7 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
     let accepted = match (admission, sid) {
         (Admission::Session(_), Some(sid)) => Accepted::Upgrade { sid },
         (Admission::Session(_) | Admission::Handshake(_), _) => {
-            let handshake =
-                request::handshake(shared, &facts.head, &query, facts.peer, facts.secure);
+            let handshake = facts.remember(shared, &query);
             if let Some(allow) = &shared.hooks.allow_request {
                 allow(Arc::clone(&handshake))
                     .await
@@ -145,20 +137,7 @@ pub(crate) async fn direct(
     early: Vec<u8>,
 ) {
     let shared = &endpoint.shared;
-    let url = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |url| url.as_str());
-    let facts = Facts {
-        head: RequestHead {
-            headers: &request.head().headers,
-            url,
-        },
-        method: request.method().as_str(),
-        query: request.uri().query().unwrap_or_default(),
-        peer: request.peer_addr(),
-        secure: false,
-    };
+    let facts = Facts::of_listener(&request);
     let admitted = match admit(endpoint, &facts).await {
         Ok(admitted) => admitted,
         Err(err) => {
@@ -260,19 +239,7 @@ pub(super) async fn mounted(
     endpoint: &Endpoint,
 ) -> HttpResponse {
     let shared = &endpoint.shared;
-    let facts = Facts {
-        head: RequestHead {
-            headers: request.headers(),
-            url: request
-                .uri()
-                .path_and_query()
-                .map_or("/", |url| url.as_str()),
-        },
-        method: request.method().as_str(),
-        query: request.query_string(),
-        peer: request.peer_addr(),
-        secure: request.app_config().secure(),
-    };
+    let facts = Facts::of_app(request);
     let refuse = |err: &HandshakeError| {
         shared.metrics.count(Counter::HandshakeRefused);
         log::debug!(
