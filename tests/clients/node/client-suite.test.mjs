@@ -42,6 +42,14 @@ onEveryTarget("the clients' own fixture", { env, concurrency: 3 }, (server) => {
         assert.deepEqual(await peer.ask("getId"), [peer.id]);
       });
 
+      test("an event is heard although its ack request is not answered", async (t) => {
+        const peer = await open(t);
+        peer.socket.on("ack", () => peer.inbox.put("ack"));
+        const outcome = new Promise((resolve) => peer.socket.timeout(200).emit("ack", resolve));
+        await peer.next("ack");
+        assert.match((await outcome).message, /timed out/);
+      });
+
       test("binary events are replied to", async (t) => {
         const replies = ["doge", "takebin", "buffack", "jsonbuff-ack", "abuff2-ack", "back", "jsonblob-ack", "blob3-ack"];
         const peer = await open(t, replies);
