@@ -20,12 +20,21 @@ pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
 }
 
-/// Runs a server on a free port.
+/// Runs a server with one worker on a free port.
 pub(crate) async fn listen(
+    config: Config,
+    build: impl FnOnce(ServerBuilder) -> ServerBuilder,
+) -> Listening {
+    listen_with(1, config, build).await
+}
+
+/// Runs a server on a free port.
+pub(crate) async fn listen_with(
+    workers: usize,
     mut config: Config,
     build: impl FnOnce(ServerBuilder) -> ServerBuilder,
 ) -> Listening {
-    config.server.workers = 1;
+    config.server.workers = workers;
     // Found free, then given back: until the server takes it, another may. The chance is small, the panic loud.
     let address = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
