@@ -7,6 +7,10 @@ use greenroom::config::Config;
 use greenroom::handlers::chat;
 use greenroom::{Error, Server, pages};
 
+/// glibc's allocator grows and shrinks its arenas with every burst of polls: a system call per six of them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Something in the configuration is wrong.
 const EXIT_CONFIG: u8 = 2;
 
