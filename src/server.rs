@@ -268,7 +268,7 @@ pub(crate) trait AsHandle {
     fn handle(&self) -> Arc<HubHandle>;
 }
 
-impl AsHandle for std::rc::Rc<std::cell::RefCell<crate::hub::Hub>> {
+impl AsHandle for Rc<std::cell::RefCell<crate::hub::Hub>> {
     fn handle(&self) -> Arc<HubHandle> {
         Arc::clone(&self.borrow().handle)
     }
@@ -298,7 +298,6 @@ impl From<Arc<Shared>> for Server {
 
 impl Server {
     /// A server with the default configuration, to be given namespaces.
-    #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
@@ -415,6 +414,7 @@ impl Server {
 
 /// Builds a [`Server`].
 #[must_use = "a server has to be built and run"]
+#[derive(Default)]
 pub struct ServerBuilder {
     config: Config,
     named: Vec<(ByteString, Arc<Definition>)>,
@@ -422,19 +422,6 @@ pub struct ServerBuilder {
     application: Option<Box<dyn engine::Application>>,
     websockets: Vec<WebSocketRoute>,
     hooks: Hooks,
-}
-
-impl Default for ServerBuilder {
-    fn default() -> Self {
-        Self {
-            config: Config::default(),
-            named: Vec::new(),
-            parents: Vec::new(),
-            application: None,
-            websockets: Vec::new(),
-            hooks: Hooks::default(),
-        }
-    }
 }
 
 impl std::fmt::Debug for ServerBuilder {

@@ -178,6 +178,6 @@ pub(crate) fn configure(shared: &Arc<Shared>, app: &mut ServiceConfig) {
     }
     // On the worker itself, so that the first session finds it running.
     if actix_rt::System::try_current().is_some() {
-        crate::hub::here(shared);
+        hub::here(shared);
     }
 }

@@ -41,7 +41,7 @@ impl IntoRooms for &String {
 }
 
 impl IntoRooms for Room {
-    fn into_rooms(self) -> impl Iterator<Item = Room> {
+    fn into_rooms(self) -> impl Iterator<Item = Self> {
         std::iter::once(self)
     }
 }
@@ -277,20 +277,20 @@ impl Broadcast {
 
     /// Makes all sockets it addresses join these rooms.
     pub fn sockets_join(self, rooms: impl IntoRooms) {
-        self.change(Change::Join(rooms.into_rooms().collect()));
+        self.change(&Change::Join(rooms.into_rooms().collect()));
     }
 
     /// Makes all sockets it addresses leave these rooms.
     pub fn sockets_leave(self, rooms: impl IntoRooms) {
-        self.change(Change::Leave(rooms.into_rooms().collect()));
+        self.change(&Change::Leave(rooms.into_rooms().collect()));
     }
 
     /// Disconnects all sockets it addresses, with `close` their whole sessions.
     pub fn disconnect_sockets(self, close: bool) {
-        self.change(Change::Disconnect { close });
+        self.change(&Change::Disconnect { close });
     }
 
-    fn change(self, change: Change) {
+    fn change(self, change: &Change) {
         let Self { nsp, selection, .. } = self;
         nsp.shared().to_all_hubs(|| Command::Change {
             nsp: nsp.index,

@@ -62,7 +62,6 @@ impl Event {
     }
 
     /// Takes it apart: socket, name, arguments, ack.
-    #[must_use]
     pub fn into_parts(self) -> (Socket, ByteString, Args, Ack) {
         (self.socket, self.name, self.args, self.ack)
     }

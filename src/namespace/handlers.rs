@@ -129,17 +129,16 @@ impl<A: Actor<Context = Context<A>>> std::fmt::Debug for Handlers<A> {
 
 type Route<A> = Box<dyn Fn(&Addr<A>, Event, &Metrics) -> Sent + Send + Sync>;
 
+type AskConnect<A> = Box<
+    dyn Fn(&Addr<A>, Connect) -> BoxFuture<Result<Result<(), Refusal>, MailboxError>> + Send + Sync,
+>;
+type Tell<A, M> = Box<dyn Fn(&Addr<A>, M) + Send + Sync>;
+
 struct Plan<A: Actor<Context = Context<A>>> {
     factory: Box<dyn Fn() -> A + Send + Sync>,
-    connect: Option<
-        Box<
-            dyn Fn(&Addr<A>, Connect) -> BoxFuture<Result<Result<(), Refusal>, MailboxError>>
-                + Send
-                + Sync,
-        >,
-    >,
-    disconnecting: Option<Box<dyn Fn(&Addr<A>, Disconnecting) + Send + Sync>>,
-    disconnect: Option<Box<dyn Fn(&Addr<A>, Disconnect) + Send + Sync>>,
+    connect: Option<AskConnect<A>>,
+    disconnecting: Option<Tell<A, Disconnecting>>,
+    disconnect: Option<Tell<A, Disconnect>>,
     events: HashMap<ByteString, Route<A>>,
     fallback: Option<Route<A>>,
 }

@@ -557,7 +557,6 @@ impl Socket {
     }
 
     /// To everybody in the namespace but this socket.
-    #[must_use]
     pub fn broadcast(&self) -> Broadcast {
         Broadcast::new(Arc::clone(&self.inner.nsp))
             .except(self.inner.id.as_str())
@@ -565,25 +564,21 @@ impl Socket {
     }
 
     /// To the sockets in a room, or in any of several, but this one.
-    #[must_use]
     pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
         self.broadcast().to(rooms)
     }
 
     /// As [`Socket::to`].
-    #[must_use]
     pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
         self.to(rooms)
     }
 
     /// To everybody but this socket and those in the given rooms.
-    #[must_use]
     pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
         self.broadcast().except(rooms)
     }
 
     /// To everybody on this server but this socket.
-    #[must_use]
     pub fn local(&self) -> Broadcast {
         self.broadcast().local()
     }

@@ -14,12 +14,12 @@ use crate::protocol::engineio::ProtocolVersion;
 use crate::protocol::socketio::{self, Args, Body, DecodeError, Packet};
 
 impl Session {
-    pub(super) fn socketio_text(&mut self, text: ByteString, ctx: &mut Context<Self>) {
+    pub(super) fn socketio_text(&mut self, text: &ByteString, ctx: &mut Context<Self>) {
         let limits = self.server.packet_limits();
         let Some(sockets) = self.sockets() else {
             return;
         };
-        let packet = sockets.decoder.text(&text, &limits);
+        let packet = sockets.decoder.text(text, &limits);
         self.decoded(packet, ctx);
     }
 

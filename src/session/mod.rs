@@ -400,7 +400,7 @@ impl Drop for Session {
 }
 
 /// Ends all sessions of a hub, because their server ends.
-pub(crate) fn shut_down_all(hub: &hub::Hub) {
+pub(crate) fn shut_down_all(hub: &Hub) {
     for seat in hub.seats.values() {
         seat.session.do_send(Command::Shutdown);
     }

@@ -61,7 +61,7 @@ impl Session {
 
     fn text(&mut self, text: &str, ctx: &mut Context<Self>) {
         match &mut self.application {
-            Application::SocketIo(_) => self.socketio_text(text.into(), ctx),
+            Application::SocketIo(_) => self.socketio_text(&text.into(), ctx),
             Application::Raw(connection) => connection.message(Message::Text(text)),
         }
     }

@@ -61,6 +61,7 @@ pub(crate) enum Frame {
 }
 
 /// The same, borrowed from the buffer it was read into.
+#[derive(Clone, Copy)]
 pub(super) enum Seen<'a> {
     Text(&'a str),
     Binary(&'a [u8]),

@@ -311,8 +311,8 @@ impl Session {
     }
 
     /// A socket has gone: everybody who has to know is told.
-    fn disconnected(&self, seated: Seated, reason: DisconnectReason) {
-        let rooms = self.give_up(&seated, reason);
+    fn disconnected(&self, seated: &Seated, reason: DisconnectReason) {
+        let rooms = self.give_up(seated, reason);
         let socket = &seated.socket;
         if !seated.is_connected {
             return;
@@ -344,14 +344,14 @@ impl Session {
     pub(super) fn disconnect_at(&mut self, index: usize, reason: DisconnectReason) {
         if let Some(sockets) = self.sockets() {
             let seated = sockets.seated.remove(index);
-            self.disconnected(seated, reason);
+            self.disconnected(&seated, reason);
         }
     }
 
     pub(super) fn disconnect_all(&mut self, reason: DisconnectReason) {
         if let Some(sockets) = self.sockets() {
             for seated in std::mem::take(&mut sockets.seated) {
-                self.disconnected(seated, reason);
+                self.disconnected(&seated, reason);
             }
         }
     }
