@@ -456,8 +456,10 @@ fn connect_packet(dialect: Dialect, namespace: &str, auth: &Args) -> Encoded {
             attachments: socketio::Attachments::default(),
         },
         Dialect::Msgpack => {
-            let data: serde_json::Value = serde_json::from_str(auth).unwrap_or_default();
-            let packet = serde_json::json!({ "type": 0, "nsp": namespace, "data": data });
+            let mut packet = serde_json::json!({ "type": 0, "nsp": namespace });
+            if let Ok(data) = serde_json::from_str::<serde_json::Value>(auth) {
+                packet["data"] = data;
+            }
             Encoded::Binary(rmp_serde::to_vec_named(&packet).unwrap_or_default().into())
         }
     }

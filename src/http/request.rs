@@ -78,10 +78,11 @@ fn headers(map: &HeaderMap, limit: usize) -> Box<[(Box<str>, Box<str>)]> {
     let mut bytes = 0;
     for (name, value) in map {
         let value = String::from_utf8_lossy(value.as_bytes());
-        bytes += name.as_str().len() + value.len();
-        if bytes > limit {
-            break;
+        let size = name.as_str().len() + value.len();
+        if bytes + size > limit {
+            continue;
         }
+        bytes += size;
         match headers
             .iter_mut()
             .find(|(known, _)| **known == *name.as_str())

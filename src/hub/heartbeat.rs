@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     Close,
     /// The next noop that hurries an upgrade.
     Noop,
+    /// A poll, after an upgrade whose client has gone.
+    Orphan,
 }
 
 /// Fires what is due, sleeps until the next.

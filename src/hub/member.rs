@@ -44,6 +44,16 @@ enum Entry {
     Connected,
 }
 
+/// Whether packets for a socket wait until it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// It is in.
+    No,
+    Yes,
+    /// More than an outbox may hold: the session has to go.
+    TooMuch,
+}
+
 impl Member {
     pub(crate) fn new(socket: Arc<SocketInner>, seat: SeatKey) -> Self {
         Self {
@@ -72,23 +82,20 @@ impl Member {
         }
     }
 
-    /// Keeps packets until the answer to CONNECT has gone; `false` if it has. More than `limit` bytes end
-    /// the session, as with a full outbox.
-    pub(crate) fn hold(&mut self, parcels: &Parcels, limit: usize) -> bool {
+    /// Keeps packets until the answer to CONNECT has gone.
+    pub(crate) fn hold(&mut self, parcels: &Parcels, limit: usize) -> Held {
         let (Entry::Judged(held, bytes) | Entry::Entering(held, bytes)) = &mut self.entry else {
-            return false;
+            return Held::No;
         };
         for parcel in parcels.as_slice() {
             *bytes += parcel.len();
             if *bytes > limit {
-                // What is lost now cannot be made up for: the session ends as soon as it is in.
                 held.clear();
-                self.disconnect_then = Some(true);
-                return true;
+                return Held::TooMuch;
             }
             held.push(Rc::clone(parcel));
         }
-        true
+        Held::Yes
     }
 
     /// It is in: what was kept for it.

@@ -22,7 +22,7 @@ use slotmap::SlotMap;
 use tokio::sync::Notify;
 
 pub(crate) use heartbeat::Timer;
-pub(crate) use member::{Member, MemberKey, Selection, Space};
+pub(crate) use member::{Held, Member, MemberKey, Selection, Space};
 pub(crate) use parcel::{Body, Deflate, Dialect, Parcel, Parcels};
 pub(crate) use polling::Polling;
 pub(crate) use seat::{Heartbeat, Link, PollReply, Pushed, Seat, SeatKey};
@@ -384,9 +384,15 @@ impl Hub {
             return;
         };
         let parcels = Parcel::of(packet, flags.compress);
-        if !member.hold(&parcels, self.outbox_limit) {
-            let seat = member.seat;
-            self.push_all(seat, &parcels, flags.volatile);
+        let key = member.seat;
+        match member.hold(&parcels, self.outbox_limit) {
+            Held::Yes => {}
+            Held::No => self.push_all(key, &parcels, flags.volatile),
+            Held::TooMuch => {
+                if let Some(seat) = self.seats.get_mut(key) {
+                    overflow(seat, &self.server);
+                }
+            }
         }
     }
 
@@ -421,20 +427,24 @@ impl Hub {
             if let Some((id, acks)) = &fanout.acks {
                 member.socket.await_broadcast_ack(*id, acks);
             }
-            if member.hold(&parcels, *outbox_limit) {
+            let Some(seat) = seats.get_mut(member.seat) else {
                 return;
-            }
-            if let Some(seat) = seats.get_mut(member.seat) {
-                enqueue(
-                    seat,
-                    member.seat,
-                    &parcels,
-                    fanout.flags.volatile,
-                    *outbox_limit,
-                    dirty,
-                    flush,
-                    server,
-                );
+            };
+            match member.hold(&parcels, *outbox_limit) {
+                Held::Yes => {}
+                Held::TooMuch => overflow(seat, server),
+                Held::No => {
+                    enqueue(
+                        seat,
+                        member.seat,
+                        &parcels,
+                        fanout.flags.volatile,
+                        *outbox_limit,
+                        dirty,
+                        flush,
+                        server,
+                    );
+                }
             }
         });
         if let Some((_, acks)) = &fanout.acks {
@@ -672,13 +682,18 @@ fn enqueue(
     }
     for parcel in parcels.as_slice() {
         if seat.push(Rc::clone(parcel), limit) == Pushed::Full {
-            seat.doomed = true;
-            seat.clear();
-            server.metrics.count(Counter::SlowConsumer);
-            seat.session
-                .do_send(session::Command::TransportError("outbox full"));
-            return;
+            return overflow(seat, server);
         }
     }
     mark(seat, key, dirty, flush);
+}
+
+/// A client did not take what was sent to it: its session ends.
+fn overflow(seat: &mut Seat, server: &Shared) {
+    if !std::mem::replace(&mut seat.doomed, true) {
+        seat.clear();
+        server.metrics.count(Counter::SlowConsumer);
+        seat.session
+            .do_send(session::Command::TransportError("outbox full"));
+    }
 }

@@ -54,6 +54,7 @@ impl Hub {
                     return self.broken(key, "polls overlap");
                 }
                 *waiting = Some(answer);
+                seat.n_polls = seat.n_polls.wrapping_add(1);
                 if seat.closing {
                     // The session waits for this poll to say goodbye.
                     seat.session

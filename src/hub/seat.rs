@@ -96,6 +96,8 @@ pub(crate) struct Seat {
     pub(crate) doomed: bool,
     /// The session waits for a poll to say goodbye.
     pub(crate) closing: bool,
+    /// How many polls there were.
+    pub(crate) n_polls: u32,
     /// A POST is being received: a second one is an overlap.
     pub(crate) posting: bool,
     /// This seat waits in the hub's list for the flush at the end of the round.
@@ -136,6 +138,7 @@ impl Seat {
             members: SmallVec::new(),
             doomed: false,
             closing: false,
+            n_polls: 0,
             posting: false,
             dirty: false,
             blocked: false,

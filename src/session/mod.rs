@@ -153,6 +153,8 @@ pub(crate) struct Session {
     /// Since when a Socket.IO packet has been waiting for attachments.
     packet_since: Option<Instant>,
     is_watching_completion: bool,
+    /// How many polls there were when an upgrade broke off after its probe.
+    polls_before_orphan: Option<u32>,
 }
 
 impl std::fmt::Debug for Session {
@@ -264,6 +266,7 @@ impl Session {
             message_since: None,
             packet_since: None,
             is_watching_completion: false,
+            polls_before_orphan: None,
         };
         log::debug!("a session is open sid={sid} transport={transport} eio={version}");
         let _ = context.run(session);
@@ -357,6 +360,7 @@ impl Session {
             Timer::Connect => self.connect_due(ctx),
             Timer::Upgrade => self.upgrade_due(ctx),
             Timer::Noop => self.noop_due(),
+            Timer::Orphan => self.orphan_due(ctx),
             Timer::Packet => self.packet_due(ctx),
             Timer::Close => {
                 if let State::Closing(reason) = self.state {

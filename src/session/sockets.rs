@@ -147,6 +147,7 @@ impl Session {
         }
         let handle = Socket::from(socket);
         if let Some(Restored { saved, .. }) = &restored {
+            handle.join(handle.id());
             handle.join(saved.rooms.clone());
         }
         let middleware = if skips_middleware {
@@ -154,11 +155,12 @@ impl Session {
         } else {
             definition.middleware.clone()
         };
-        let hub = Rc::clone(&self.hub);
+        let (hub, entering) = (Rc::clone(&self.hub), handle.clone());
         let enter = move || {
             if let Some(member) = hub.borrow_mut().members.get_mut(member) {
                 member.enter();
             }
+            entering.join(entering.id());
         };
         if middleware.is_empty() {
             enter();

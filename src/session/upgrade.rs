@@ -15,6 +15,7 @@ use crate::carrier::{Direct, Outlet, direct};
 use crate::config::EngineConfig;
 use crate::hub::{Deflate, Link, Timer};
 use crate::metrics::Counter;
+use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, HandshakeError, PacketType, Transport};
 use crate::protocol::websocket::{self, Negotiated, Opcode};
 
@@ -22,6 +23,9 @@ use crate::protocol::websocket::{self, Negotiated, Opcode};
 ///
 /// Source: `packages/engine.io/lib/socket.ts`, `_maybeUpgrade`.
 pub(super) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a client whose upgrade broke off after the probe may take to poll again.
+const ORPHAN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A WebSocket connection on the worker of its session.
 pub(crate) enum Wire {
@@ -236,7 +240,45 @@ impl Session {
                 }
             }
             Some(packet) if packet.kind == PacketType::Upgrade => self.upgraded(),
-            _ => self.abandon_upgrade(Some(1008)),
+            _ => {
+                let has_gone = matches!(seen, Seen::Close(_) | Seen::End { .. });
+                let is_probed = self.upgrade.as_ref().is_some_and(Upgrade::is_probed);
+                self.abandon_upgrade(Some(1008));
+                if has_gone && is_probed {
+                    self.expect_poll();
+                }
+            }
+        }
+    }
+
+    /// A client that goes after its probe was answered, as a page that is reloaded does, has stopped
+    /// polling and cannot say goodbye. Without this it would be here until its heartbeat fails.
+    fn expect_poll(&mut self) {
+        let mut hub = self.hub.borrow_mut();
+        let Some(seat) = hub.seats.get(self.seat) else {
+            return;
+        };
+        if matches!(seat.link, Link::Polling(None)) {
+            self.polls_before_orphan = Some(seat.n_polls);
+            let patience = ORPHAN_TIMEOUT.min(self.server.config.engine.ping_timeout);
+            hub.set_timer(self.seat, Timer::Orphan, Instant::now() + patience);
+        }
+    }
+
+    pub(super) fn orphan_due(&mut self, ctx: &mut Context<Self>) {
+        let n_polls = self
+            .hub
+            .borrow()
+            .seats
+            .get(self.seat)
+            .map(|seat| seat.n_polls);
+        if self.polls_before_orphan.take() == n_polls && self.upgrade.is_none() && self.is_polling()
+        {
+            log::debug!(
+                "a client has gone in the middle of an upgrade sid={}",
+                self.sid()
+            );
+            self.end(DisconnectReason::TransportClose, ctx);
         }
     }
 
