@@ -1,0 +1,122 @@
+//! An example as a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use parking_lot::Mutex;
+
+use super::DEADLINE;
+
+/// What a server says when it listens; the address follows.
+const READY: &str = "listening on: ";
+
+/// A running example. Killed at the end of the test; what it logged is shown if the test fails.
+pub(crate) struct Program {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Program {
+    /// Starts an example on a port that the system chooses, and waits until it listens.
+    pub(crate) fn start(example: &str, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(binary(example))
+            // Without a config.toml: the defaults hold.
+            .current_dir(env!("CARGO_TARGET_TMPDIR"))
+            .env_clear()
+            .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("RUST_LOG", "info")])
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the example was found, and the system starts it");
+        let errors = child.stderr.take().expect("it is piped");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (ready, listens) = mpsc::channel();
+        thread::spawn({
+            let log = Arc::clone(&log);
+            move || {
+                // Read to the end, so that the example never waits for us.
+                for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                    if let Some((_, address)) = line.split_once(READY) {
+                        // Nobody may wait any more.
+                        let _ = ready.send(address.trim().parse());
+                    }
+                    log.lock().push(line);
+                }
+            }
+        });
+        let Ok(Ok(address)) = listens.recv_timeout(DEADLINE) else {
+            let _ = child.kill();
+            panic!("{example} does not listen:\n{}", log.lock().join("\n"));
+        };
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Its address.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Asks it to end, as a service manager does, and waits for that.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        assert!(
+            asked.is_ok_and(|status| status.success()),
+            "SIGTERM is sent"
+        );
+        // Somebody else waits for the end, so that this wait can have a deadline.
+        let (ended, end) = mpsc::channel();
+        let pid = self.child.id();
+        thread::scope(|scope| {
+            scope.spawn(|| ended.send(self.child.wait()));
+            let Ok(status) = end.recv_timeout(DEADLINE) else {
+                let _ = Command::new("kill")
+                    .args(["-KILL", &pid.to_string()])
+                    .status();
+                panic!("SIGTERM is ignored");
+            };
+            status.expect("it is our child")
+        })
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the program logged:\n{}", self.log.lock().join("\n"));
+        }
+    }
+}
+
+/// Where cargo put an example: beside the folder of the test that runs.
+fn binary(example: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the system knows the running test");
+    let folder = test.ancestors().nth(2).unwrap_or_else(|| Path::new("."));
+    let binary = folder.join("examples").join(example);
+    assert!(
+        binary.exists(),
+        "{} is missing; `cargo test` builds it, `cargo test --test …` alone does not: run `cargo build --examples`",
+        binary.display()
+    );
+    binary
+}
