@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
-use support::tcp::{Ws, frame, listen, text_frame};
+use support::tcp::{Raw, Ws, frame, listen, text_frame};
 use support::{Heard, Worker, counter, ear, eventually, lobby, on_actix, within};
 
 fn serve<A: Actor<Context = Context<A>>>(handlers: Handlers<A>) -> Server {
@@ -1010,8 +1010,7 @@ fn clients_and_their_connections_end_sockets_for_a_reason() {
             ("ping timeout", None),
         ];
         for (reason, bytes) in table {
-            let mut raw = support::tcp::Raw::websocket(&listening, "").await;
-            raw.write(&text_frame("40")).await;
+            let mut raw = Raw::join(&listening).await;
             hearing.connected().await;
             if let Some(bytes) = &bytes {
                 raw.write(bytes).await;
@@ -1020,8 +1019,7 @@ fn clients_and_their_connections_end_sockets_for_a_reason() {
             assert_eq!(why.to_string(), reason, "{bytes:?}");
         }
         let gone = {
-            let mut raw = support::tcp::Raw::websocket(&listening, "").await;
-            raw.write(&text_frame("40")).await;
+            let raw = Raw::join(&listening).await;
             hearing.connected().await;
             drop(raw);
             hearing.gone().await

@@ -12,7 +12,7 @@ use greenroom::config::Config;
 use greenroom::testing::Client;
 use greenroom::{
     Connect, Disconnect, DisconnectReason, Disconnecting, Event, Handlers, Refusal, Room, Server,
-    Socket, per_worker,
+    Socket, per_worker, shared,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -157,8 +157,19 @@ impl Hearing {
 
 /// Handlers that tell the test everything, an instance per worker.
 pub(crate) fn ear() -> (Handlers<Ear>, Hearing) {
+    ear_of(per_worker)
+}
+
+/// Handlers that tell the test everything, one instance for all workers.
+pub(crate) fn shared_ear() -> (Handlers<Ear>, Hearing) {
+    ear_of(shared)
+}
+
+fn ear_of(
+    handlers: impl FnOnce(Box<dyn Fn() -> Ear + Send + Sync>) -> Handlers<Ear>,
+) -> (Handlers<Ear>, Hearing) {
     let (sender, receiver) = unbounded_channel();
-    let handlers = per_worker(move || Ear(sender.clone()))
+    let handlers = handlers(Box::new(move || Ear(sender.clone())))
         .on_connect()
         .on_event()
         .on_disconnecting()
@@ -202,6 +213,12 @@ pub(crate) struct Worker(Arbiter);
 impl Worker {
     pub(crate) fn new() -> Self {
         Self(Arbiter::new())
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(self) {
+        self.0.stop();
+        self.0.join().unwrap();
     }
 
     /// Runs something on the worker and waits for what it gives.

@@ -180,6 +180,17 @@ pub(crate) async fn open_polling(listening: &Listening) -> String {
     open["sid"].as_str().unwrap().to_owned()
 }
 
+/// Opens a polling session and joins the root namespace: its sid.
+pub(crate) async fn join_polling(listening: &Listening) -> String {
+    let sid = open_polling(listening).await;
+    let (status, response) = http(listening, &post(&sid, "40")).await;
+    assert_eq!(status, 200, "{response}");
+    let (status, response) = http(listening, &get(&format!("&sid={sid}"))).await;
+    assert_eq!(status, 200, "{response}");
+    assert!(response.contains("\r\n\r\n40{"), "{response}");
+    sid
+}
+
 /// A GET of the engine endpoint; `query` is added to it.
 pub(crate) fn get(query: &str) -> String {
     format!(
@@ -221,6 +232,16 @@ impl Raw {
         let end = raw.until(|bytes| find(bytes, b"\r\n\r\n")).await;
         let head = String::from_utf8(raw.take(end + 4)).unwrap();
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        raw
+    }
+
+    /// A WebSocket that has joined the root namespace.
+    pub(crate) async fn join(listening: &Listening) -> Self {
+        let mut raw = Self::websocket(listening, "").await;
+        raw.write(&text_frame("40")).await;
+        assert!(raw.text().await.starts_with("0{"));
+        let answer = raw.text().await;
+        assert!(answer.starts_with("40{"), "{answer}");
         raw
     }
 
