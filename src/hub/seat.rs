@@ -210,6 +210,7 @@ impl Seat {
                 }
                 Written::All
             }
+            Link::Mounted(_) if self.blocked => Written::Some,
             Link::Mounted(outlet) => {
                 for parcel in self.queue.drain(..) {
                     outlet.push(parcel.frame(dialect, deflate));

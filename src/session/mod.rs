@@ -206,11 +206,11 @@ impl Session {
         seat.deflate = deflate;
         let key = state.add_seat(seat);
         if version == ProtocolVersion::V3
-            && let Some(Wire::Direct { stream, head, .. }) = &mut wire
+            && let Some(wire) = &mut wire
         {
             // Clients of that age attach their listeners when the handshake is answered: what comes in the
             // same segment would be lost on them. A moment is enough.
-            stream.write_now(head.take().as_slice());
+            wire.send_head();
             hub::delay_flush(&mut state, key, hub, HEAD_START);
         }
         if let Some(head) = wire.as_ref().and_then(Wire::head) {

@@ -66,6 +66,13 @@ impl Wire {
             .map(|_| Deflate::new(&engine.per_message_deflate))
     }
 
+    /// Answers the handshake now, if that is left to us.
+    pub(super) fn send_head(&mut self) {
+        if let Self::Direct { stream, head, .. } = self {
+            stream.write_now(head.take().as_slice());
+        }
+    }
+
     pub(super) fn head(&self) -> Option<Bytes> {
         match self {
             Self::Direct { head, .. } => head.clone(),
