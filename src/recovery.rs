@@ -48,8 +48,9 @@ pub(crate) struct Recovery {
 
 #[derive(Debug, Default)]
 struct State {
-    logs: HashMap<u32, Log>,
-    sessions: HashMap<ByteString, (u32, Instant, Saved)>,
+    /// By namespace: its name, since one that is made anew when a client returns has another number.
+    logs: HashMap<ByteString, Log>,
+    sessions: HashMap<ByteString, (ByteString, Instant, Saved)>,
     /// In the order of leaving, for the cap and the sweep.
     order: VecDeque<(Instant, ByteString)>,
 }
@@ -86,14 +87,23 @@ impl Recovery {
     /// Remembers an event: its number, and its arguments with the offset as one more.
     pub(crate) fn log(
         &self,
-        nsp: u32,
+        nsp: &str,
         name: &str,
         args: &Args,
         selection: Selection,
     ) -> (u64, Args) {
         let now = Instant::now();
         let mut state = self.state.lock();
-        let log = state.logs.entry(nsp).or_insert_with(|| Log {
+        if !state.logs.contains_key(nsp) {
+            // Namespaces come and go: a log in which nothing is left that could be replayed goes as well.
+            let is_live = |log: &Log| {
+                log.packets
+                    .back()
+                    .is_some_and(|last| now.duration_since(last.at) <= self.window)
+            };
+            state.logs.retain(|_, log| is_live(log));
+        }
+        let log = state.logs.entry(nsp.into()).or_insert_with(|| Log {
             first: 1,
             ..Log::default()
         });
@@ -131,7 +141,7 @@ impl Recovery {
     }
 
     /// Keeps the state of a socket that left, under its private id.
-    pub(crate) fn save(&self, nsp: u32, pid: ByteString, saved: Saved) {
+    pub(crate) fn save(&self, nsp: &str, pid: ByteString, saved: Saved) {
         let now = Instant::now();
         let mut state = self.state.lock();
         while state.order.front().is_some_and(|(at, _)| {
@@ -147,19 +157,19 @@ impl Recovery {
             }
         }
         state.order.push_back((now, pid.clone()));
-        state.sessions.insert(pid, (nsp, now, saved));
+        state.sessions.insert(pid, (nsp.into(), now, saved));
     }
 
     /// The state of the socket with this private id, and what it has missed since `offset`; `None` if
     /// either is not kept (any more). The state can be restored once.
-    pub(crate) fn restore(&self, nsp: u32, pid: &str, offset: &str) -> Option<Restored> {
+    pub(crate) fn restore(&self, nsp: &str, pid: &str, offset: &str) -> Option<Restored> {
         let number = self.number(offset)?;
         let mut state = self.state.lock();
         let State { logs, sessions, .. } = &mut *state;
         let (of, at, _) = sessions.get(pid)?;
-        let log = logs.get(&nsp)?;
+        let log = logs.get(nsp)?;
         let end = log.first + log.packets.len() as u64;
-        if *of != nsp || at.elapsed() > self.window || number < log.first || number >= end {
+        if *of != *nsp || at.elapsed() > self.window || number < log.first || number >= end {
             return None;
         }
         let (_, _, saved) = sessions.remove(pid)?;

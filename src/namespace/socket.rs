@@ -17,7 +17,7 @@ use super::event::Event;
 use super::handshake::{Handshake, HandshakeObject};
 use super::table::NamespaceInner;
 use crate::error::{AckError, ArgsError, EmitError, Refusal, to_value};
-use crate::hub::{Command, Flags, HubHandle, MemberKey, Selection};
+use crate::hub::{Command, Fanout, Flags, HubHandle, MemberKey, Selection};
 use crate::metrics::Counter;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{ProtocolVersion, SocketId, Transport};
@@ -466,16 +466,30 @@ impl Socket {
     pub fn emit_args(&self, name: &str, args: &Args) -> Result<(), EmitError> {
         let shared = self.inner.nsp.shared();
         shared.check_event_name(name)?;
-        let logged = self.inner.nsp.log(&self.flags, name, args, || Selection {
+        let nsp = &self.inner.nsp;
+        let own = || Selection {
             rooms: smallvec![Room::from(self.inner.id.as_str())],
             ..Selection::default()
-        });
-        let args = logged.as_ref().map_or(args, |(_, args)| args);
-        self.send(
-            shared
-                .dialect()
-                .event(self.inner.nsp.name(), None, name, args),
-        );
+        };
+        let logged = nsp.log(&self.flags, name, args, own);
+        let (number, args) = logged
+            .as_ref()
+            .map_or((0, args), |(number, args)| (*number, args));
+        let packet = shared.dialect().event(nsp.name(), None, name, args);
+        if number != 0 && self.inner.member.lock().is_none() {
+            // The client has gone, and may have come back as another socket with this id.
+            let selection = own();
+            shared.fan_out(Fanout {
+                nsp: nsp.index,
+                selection,
+                packet,
+                flags: self.flags,
+                acks: None,
+                logged: number,
+            });
+        } else {
+            self.send(packet);
+        }
         Ok(())
     }
 

@@ -53,7 +53,7 @@ impl NamespaceInner {
         selection: impl FnOnce() -> Selection,
     ) -> Option<(u64, Args)> {
         let recovery = self.shared.recovery.as_ref().filter(|_| !flags.volatile)?;
-        Some(recovery.log(self.index, name, args, selection()))
+        Some(recovery.log(&self.name, name, args, selection()))
     }
 }
 

@@ -150,6 +150,10 @@ impl Session {
                     return event.ack.refuse(&refusal.message);
                 }
             }
+            if !event.socket.is_connected() {
+                // It was disconnected meanwhile, and its handler has been told.
+                return event.ack.forget();
+            }
             if let Delivery::Waiting(waiting) = dispatch.event(event) {
                 waiting.await;
             }

@@ -224,7 +224,7 @@ impl Session {
     fn restore(&self, nsp: &NamespaceInner, auth: &Args) -> Option<Restored> {
         let recovery = self.server.recovery.as_ref()?;
         let resume = auth.first::<Resume>().ok()?;
-        let restored = recovery.restore(nsp.index, &resume.pid, &resume.offset)?;
+        let restored = recovery.restore(nsp.name(), &resume.pid, &resume.offset)?;
         self.server.metrics.count(Counter::Recovered);
         Some(restored)
     }
@@ -339,7 +339,7 @@ impl Session {
                 rooms,
                 data: kept.data(),
             };
-            recovery.save(kept.namespace().index, pid.clone(), saved);
+            recovery.save(kept.namespace().name(), pid.clone(), saved);
         }
     }
 
