@@ -13,7 +13,7 @@ export TARGETS ?= reference,subject
 
 VENV := tests/clients/python/.venv
 
-.PHONY: run page test prepare test-rust test-docs test-node test-browser test-python fixture chat clean
+.PHONY: run page test prepare test-rust test-docs test-node test-browser test-python servers clean
 
 run: page
 	cargo build --release --bin greenroom
@@ -41,20 +41,18 @@ test-rust: static/node_modules/.package-lock.json
 test-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-test-node: fixture tests/node_modules/.package-lock.json
+test-node: servers tests/node_modules/.package-lock.json
 	node --test --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
 
-test-python: fixture tests/node_modules/.package-lock.json $(VENV)/installed
+test-python: servers tests/node_modules/.package-lock.json $(VENV)/installed
 	PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/python -m pytest tests/clients/python
 
-test-browser: chat static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
+test-browser: servers static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
 	node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js
 
-fixture:
-	cargo build --locked --release --example fixture
-
-chat:
-	cargo build --locked --release --bin greenroom
+# Both in one go: apart, cargo would build some dependencies twice, with and without the features that tests add.
+servers:
+	cargo build --locked --release --bin greenroom --example fixture
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --no-audit --no-fund --prefix $*
