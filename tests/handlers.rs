@@ -1,4 +1,5 @@
 //! What handler actors can rely on: who is let in, what reaches them and how, and what becomes of the rest.
+#![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod support;
 

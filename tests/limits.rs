@@ -1,5 +1,6 @@
 //! Every cap on what a peer can fill: what exceeds it is refused in a way that the client can read, and counted; what
 //! does not is served.
+#![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod support;
 

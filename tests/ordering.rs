@@ -5,6 +5,7 @@
 //! events and acks together. Were broadcasts to take another way than acks, the first number out of turn would end the
 //! test. This was tried: with each fan-out passed on by another thread (as by a registry in between) all tests but the
 //! last fail; with fan-outs sent through the mailbox of the own hub while acks go directly, those of `per_worker` do.
+#![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod support;
 

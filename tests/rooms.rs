@@ -1,4 +1,5 @@
 //! Who is in which room, whom a broadcast reaches, what a server can ask about its sockets, and namespaces on demand.
+#![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod support;
 
