@@ -1,0 +1,456 @@
+//! Runs every command and every code block of the README, and looks behind its links.
+
+#[path = "readme/chat.rs"]
+mod chat;
+#[path = "readme/mounted.rs"]
+mod mounted;
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use greenroom::config::Config;
+
+const README: &str = include_str!("../README.md");
+
+/// Nothing that is waited for takes longer once it is built, also on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Tells a copy of this test which program of the README it is.
+const PROGRAM: &str = "README_PROGRAM";
+
+/// What a server says when it listens; the address follows.
+const READY: &str = "listening on: ";
+
+/// What a command of the README promises.
+enum Promise {
+    /// Serves these paths until it is told to end.
+    Serves(&'static [(&'static str, &'static str)]),
+    /// Is the one thing that continuous integration does. It runs this test, so this test does not run it.
+    RunsAllTests,
+    /// Ends well, and then there is this file.
+    Makes(&'static str),
+}
+
+/// Paths and what they begin with.
+const CHAT: &[(&str, &str)] = &[
+    ("/", "<!doctype html>"),
+    ("/socket.io/socket.io.js", "/*!\n * Socket.IO v4."),
+    ("/socket.io/?EIO=4&transport=polling", "0{\"sid\":\""),
+];
+
+const COMMANDS: &[(&str, Promise)] = &[
+    ("make run", Promise::Serves(CHAT)),
+    ("cargo run --release", Promise::Serves(CHAT)),
+    ("make test", Promise::RunsAllTests),
+    ("cargo run --example echo", Promise::Serves(&[CHAT[2]])),
+    (
+        "cargo doc --no-deps",
+        Promise::Makes("target/doc/greenroom/index.html"),
+    ),
+];
+
+/// A code block: its language and its text.
+#[derive(Debug, PartialEq, Eq)]
+struct Block<'a> {
+    language: &'a str,
+    text: &'a str,
+}
+
+fn blocks(markdown: &str) -> Vec<Block<'_>> {
+    let mut parts = markdown.split("```");
+    parts.next();
+    let mut blocks = Vec::new();
+    while let Some(block) = parts.next() {
+        let (language, text) = block.split_once('\n').unwrap();
+        blocks.push(Block { language, text });
+        assert!(parts.next().is_some(), "a code block has no end: {text}");
+    }
+    blocks
+}
+
+fn of_language(language: &str) -> Vec<&'static str> {
+    blocks(README)
+        .into_iter()
+        .filter(|block| block.language == language)
+        .map(|block| block.text)
+        .collect()
+}
+
+/// The commands of the `sh` blocks, without comments.
+fn commands() -> Vec<&'static str> {
+    of_language("sh")
+        .into_iter()
+        .flat_map(str::lines)
+        .map(|line| line.split('#').next().unwrap_or_default().trim())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+/// What stands between backticks in the prose.
+fn inline_code() -> Vec<&'static str> {
+    README
+        .split("```")
+        .step_by(2)
+        .flat_map(|prose| prose.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn every_block_has_a_test() {
+    let languages: Vec<_> = blocks(README).iter().map(|block| block.language).collect();
+    for language in &languages {
+        assert!(
+            ["rust", "sh", "toml", "js"].contains(language),
+            "{language}"
+        );
+    }
+    let count = |language| of_language(language).len();
+    // Three of Rust: the chat, the test of it, the application. Each of the others is run below.
+    assert_eq!((count("rust"), count("toml"), count("js")), (3, 1, 1));
+}
+
+#[test]
+fn the_rust_blocks_are_what_is_run_here() {
+    let rust = of_language("rust");
+    let chat = [rust[0], "\n", rust[2]].concat();
+    assert!(include_str!("readme/chat.rs").ends_with(&format!("\n\n{chat}")));
+    assert!(include_str!("readme/mounted.rs").ends_with(&format!("\n\n{}", rust[1])));
+}
+
+#[test]
+fn the_handler_has_under_thirty_lines() {
+    assert!(of_language("rust")[0].lines().count() < 30);
+}
+
+#[test]
+fn the_settings_are_settings() {
+    let config = Config::from_toml(of_language("toml")[0]).unwrap();
+    let default = Config::default();
+    assert_eq!(config.server.port, 8080);
+    assert_eq!(config.engine.ping_interval, Duration::from_secs(10));
+    assert_eq!(config.limits.connections, 5000);
+    assert_eq!(config.engine.ping_timeout, default.engine.ping_timeout);
+}
+
+#[test]
+fn the_chat_serves_the_client_of_the_readme() {
+    if let Some(ended) = as_program("chat", chat::run) {
+        return ended.unwrap();
+    }
+    let mut server = Running::this_test("the_chat_serves_the_client_of_the_readme", "chat");
+    let client = of_language("js")[0];
+    assert!(client.contains("http://127.0.0.1:3000"));
+    let client = client.replace("127.0.0.1:3000", &server.address.to_string());
+
+    // The first to speak hears the second.
+    let first = Node::eval(&client);
+    assert_eq!(first.line(), "1");
+    let second = Node::eval(&client);
+    assert_eq!(second.line(), "2");
+    let heard = first.line();
+    let (id, text) = heard.split_once(' ').unwrap();
+    assert_eq!((id.len(), text), (20, "Hello?"), "{heard}");
+    server.end();
+}
+
+#[test]
+fn the_application_has_both_routes() {
+    if let Some(ended) = as_program("mounted", mounted::run) {
+        return ended.unwrap();
+    }
+    let mut server = Running::this_test("the_application_has_both_routes", "mounted");
+    server.serves("/hello", "hello");
+    server.serves(CHAT[2].0, CHAT[2].1);
+    server.end();
+}
+
+#[test]
+fn every_command_keeps_its_promise() {
+    let commands = commands();
+    for (known, _) in COMMANDS {
+        assert!(
+            commands.contains(known),
+            "the README has no `{known}` any more: delete its line in COMMANDS"
+        );
+    }
+    let tools = ["make ", "cargo ", "npm ", "node ", "git ", "docker "];
+    for code in inline_code() {
+        let is_command = tools.iter().any(|tool| code.starts_with(tool));
+        assert!(!is_command || commands.contains(&code), "`{code}`");
+    }
+
+    // Without a deadline: on a fresh machine these compile everything.
+    for build in [
+        "cargo build --release --bin greenroom",
+        "cargo build --example echo",
+    ] {
+        assert!(in_root(build).status().unwrap().success(), "{build}");
+    }
+    for command in commands {
+        let promise = COMMANDS.iter().find(|(known, _)| *known == command);
+        let (_, promise) = promise.unwrap_or_else(|| panic!("nobody has tried `{command}`"));
+        match promise {
+            Promise::Serves(paths) => {
+                let mut server = Running::start(in_root(command));
+                for (path, start) in *paths {
+                    server.serves(path, start);
+                }
+                server.end();
+            }
+            Promise::RunsAllTests => is_what_integration_does(command),
+            Promise::Makes(file) => {
+                assert!(in_root(command).status().unwrap().success(), "{command}");
+                assert!(root().join(file).exists(), "{command}");
+            }
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for file in ["README.md", "CHANGELOG.md", "SECURITY.md"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            let leads = match link.strip_prefix('#') {
+                Some(anchor) => text
+                    .lines()
+                    .any(|line| anchor_of(line) == Some(anchor.to_owned())),
+                None => link.starts_with("https://") || root().join(link).exists(),
+            };
+            assert!(leads, "{file}: {link}");
+        }
+    }
+}
+
+/// The anchor of a heading, as Markdown is commonly shown.
+fn anchor_of(line: &str) -> Option<String> {
+    let heading = line.trim_start_matches('#').strip_prefix(' ')?;
+    let is_kept = |symbol: &char| symbol.is_alphanumeric() || " -_".contains(*symbol);
+    let anchor: String = heading.to_lowercase().chars().filter(is_kept).collect();
+    line.starts_with('#').then(|| anchor.replace(' ', "-"))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What cargo and make tell this test, and who else they start should not hear. `make run` starts what is in `target`, so
+/// another folder is not passed on either.
+const OF_THIS_RUN: [&str; 10] = [
+    "CARGO_BIN_EXE_",
+    "CARGO_CRATE_",
+    "CARGO_MAKEFLAGS",
+    "CARGO_MANIFEST_",
+    "CARGO_PKG_",
+    "CARGO_PRIMARY_",
+    "CARGO_TARGET_DIR",
+    "CARGO_TARGET_TMPDIR",
+    "MAKE",
+    "MFLAGS",
+];
+
+/// A command line in the root of the repository, as somebody would type it there.
+fn in_root(line: &str) -> Command {
+    let mut words = line.split(' ');
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if OF_THIS_RUN.iter().any(|start| name.starts_with(start)) {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
+/// `.ci/run` calls it, and nothing else that matters.
+fn is_what_integration_does(command: &str) {
+    let script = std::fs::read_to_string(root().join(".ci/run")).unwrap();
+    let does: Vec<_> = script
+        .lines()
+        .filter(|line| {
+            !["#", "set ", "cd "]
+                .iter()
+                .any(|start| line.starts_with(start))
+        })
+        .collect();
+    assert_eq!(does, [format!("exec {command}")]);
+
+    let plan = in_root(&format!("{command} --dry-run")).output().unwrap();
+    assert!(plan.status.success(), "{plan:?}");
+    let plan = String::from_utf8(plan.stdout).unwrap();
+    for step in ["cargo test", "cargo clippy", "node --test", "pytest"] {
+        assert!(plan.contains(step), "{step} is not in:\n{plan}");
+    }
+}
+
+/// In a copy of this test that was started as a program: runs it to its end.
+fn as_program<E: Into<Box<dyn Error>>>(
+    name: &str,
+    run: fn() -> Result<(), E>,
+) -> Option<Result<(), Box<dyn Error>>> {
+    (std::env::var(PROGRAM).as_deref() == Ok(name)).then(|| {
+        env_logger::init();
+        run().map_err(Into::into)
+    })
+}
+
+/// A process that serves, and those that it started. Killed at the end of the test.
+struct Running {
+    child: Child,
+    address: SocketAddr,
+    /// Ends with the last of these processes.
+    log: Receiver<String>,
+}
+
+impl Running {
+    /// Starts this test anew, as a program.
+    fn this_test(test: &str, program: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args([test, "--exact", "--nocapture"])
+            .env(PROGRAM, program);
+        Self::start(command)
+    }
+
+    /// Starts a server on a port that the system chooses, and waits until it listens.
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("RUST_LOG", "info")])
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = lines(child.stderr.take().unwrap());
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = Vec::new();
+        let address = loop {
+            match log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => match line.split_once(READY) {
+                    Some((_, address)) => break address.trim().parse().unwrap(),
+                    None => seen.push(line),
+                },
+                Err(_) => {
+                    signal("KILL", &child);
+                    panic!("{command:?} does not listen:\n{}", seen.join("\n"));
+                }
+            }
+        };
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// Asks for a path: the body begins so.
+    fn serves(&self, path: &str, start: &str) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 200 OK\r\n"), "{path}: {head}");
+        assert!(body.starts_with(start), "{path}: {body:.200}");
+    }
+
+    /// Asks it to end, and waits until nothing of it is left.
+    fn end(&mut self) {
+        signal("TERM", &self.child);
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.log.recv_timeout(left) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("SIGTERM is ignored"),
+            }
+        }
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            signal("KILL", &self.child);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// A script that runs in Node.js beside the installed Socket.IO client. Killed at the end of the test.
+struct Node {
+    child: Child,
+    output: Receiver<String>,
+}
+
+impl Node {
+    fn eval(script: &str) -> Self {
+        let mut child = Command::new("node")
+            .args(["--input-type=module", "--eval", script])
+            .current_dir(root().join("static"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Node.js is installed");
+        let output = lines(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    fn line(&self) -> String {
+        self.output.recv_timeout(DEADLINE).expect("a line in time")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a pipe as they come, read to its end so that nobody waits for us.
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            // Nobody may listen any more.
+            let _ = sender.send(line);
+        }
+    });
+    lines
+}
+
+/// Sends a signal to a process and those that it started.
+fn signal(name: &str, leader: &Child) {
+    // The shell has it built in; a program of that name is not on every machine.
+    let line = format!("kill -{name} -- -{}", leader.id());
+    let sent = Command::new("bash").args(["-c", &line]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "{line}");
+}
+
+#[test]
+fn blocks_are_found() {
+    let markdown = "Text.\n\n```sh\nmake run\n```\n\n`x`\n\n```rust\nfn f() {}\n```\n";
+    let block = |language, text| Block { language, text };
+    assert_eq!(
+        blocks(markdown),
+        [block("sh", "make run\n"), block("rust", "fn f() {}\n")]
+    );
+}
