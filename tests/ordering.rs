@@ -11,7 +11,7 @@ mod support;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::prelude::*;
 use greenroom::config::Config;
@@ -19,7 +19,10 @@ use greenroom::{Binary, Connect, Handlers, On, Refusal, Server, Socket, per_work
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use support::tcp::{Arrived, Listening, Ws, get, http, listen_with, open_polling, post};
+use support::tcp::{
+    Arrived, Listening, Raw, Ws, get, http, join_polling, listen_with, open_polling, post,
+    text_frame,
+};
 use support::{ear, on_actix, within};
 
 const N_CLIENTS: usize = 6;
@@ -298,6 +301,101 @@ fn polls_bring_everything_in_call_order() {
             other.await.unwrap();
         }
     });
+}
+
+#[test]
+fn an_upgrade_loses_doubles_and_reorders_nothing() {
+    on_actix(async {
+        for carrier in ["direct", "mounted"] {
+            let config = Config::from_toml(&format!("[server]\ncarrier = {carrier:?}")).unwrap();
+            let (handlers, mut hearing) = ear();
+            let listening =
+                listen_with(3, config, |builder| builder.namespace("/", handlers)).await;
+            // Consecutive connections land on different workers, so most of these change over to another one.
+            let upgrades: Vec<_> = (0..12)
+                .map(|_| {
+                    let listening = listening.clone();
+                    actix::spawn(async move { upgrade(&listening).await })
+                })
+                .collect();
+            let emitting = listening.server.clone();
+            let is_over = Arc::new(AtomicBool::new(false));
+            let stops = Arc::clone(&is_over);
+            let thread = std::thread::spawn(move || {
+                let mut n = 0;
+                while !stops.load(Ordering::Relaxed) {
+                    emitting.emit("n", n);
+                    n += 1;
+                    std::thread::yield_now();
+                }
+            });
+            for upgrade in upgrades {
+                upgrade.await.unwrap();
+            }
+            is_over.store(true, Ordering::Relaxed);
+            thread.join().unwrap();
+            // What the clients said came in order too.
+            let mut next: HashMap<_, u64> = HashMap::new();
+            for _ in 0..12 * 4 {
+                let event = hearing.event().await;
+                let next = next.entry(event.socket.id().clone()).or_default();
+                assert_eq!(event.args().first::<u64>().unwrap(), *next);
+                *next += 1;
+            }
+        }
+    });
+}
+
+/// A client that changes from polling to WebSocket under load; panics if a number is missing or out of turn.
+async fn upgrade(listening: &Listening) {
+    let mut numbers = Numbers::default();
+    let sid = join_polling(listening).await;
+    http(listening, &post(&sid, "42[\"c\",0]")).await;
+    for _ in 0..3 {
+        numbers.take(&poll(listening, &sid).await);
+    }
+    let mut raw = Raw::websocket(listening, &format!("&sid={sid}")).await;
+    raw.write(&text_frame("2probe")).await;
+    // Polling goes on meanwhile.
+    let (answer, ()) = tokio::join!(raw.text(), async {
+        numbers.take(&poll(listening, &sid).await);
+        http(listening, &post(&sid, "42[\"c\",1]")).await;
+    });
+    assert_eq!(answer, "3probe");
+    numbers.take(&poll(listening, &sid).await);
+    let changed = [
+        text_frame("5"),
+        text_frame("42[\"c\",2]"),
+        text_frame("42[\"c\",3]"),
+    ];
+    raw.write(&changed.concat()).await;
+    for _ in 0..200 {
+        let text = raw.text().await;
+        numbers.take(&[text]);
+    }
+}
+
+/// Sees to it that numbers come one after the other.
+#[derive(Default)]
+struct Numbers(Option<u64>);
+
+impl Numbers {
+    fn take(&mut self, packets: &[String]) {
+        for packet in packets {
+            let Some(number) = packet.strip_prefix(r#"42["n","#) else {
+                // A noop lets a poll go.
+                assert!(packet == "6" || packet.starts_with("40"), "{packet}");
+                continue;
+            };
+            let number = number.trim_end_matches(']').parse().unwrap();
+            assert!(
+                self.0.is_none_or(|last| number == last + 1),
+                "{:?} {packet}",
+                self.0
+            );
+            self.0 = Some(number);
+        }
+    }
 }
 
 async fn poll(listening: &Listening, sid: &str) -> Vec<String> {

@@ -446,6 +446,46 @@ fn what_follows_a_failed_probe_is_not_the_session_s() {
     });
 }
 
+#[test]
+fn events_that_waited_are_not_delivered_after_the_end() {
+    on_actix(async {
+        let gate = Arc::new(Semaphore::new(0));
+        let (handlers, mut hearing) = ear();
+        let waits = Arc::clone(&gate);
+        let handlers = handlers.event_middleware(move |_| {
+            let gate = Arc::clone(&waits);
+            async move {
+                gate.acquire().await.expect("the gate stays").forget();
+                Ok(())
+            }
+        });
+        let (other, _others) = ear();
+        let server = Server::builder()
+            .namespace("/", handlers)
+            .namespace("/other", other)
+            .build()
+            .unwrap();
+        let mut client = Client::connect(&server).await.unwrap();
+        let socket = hearing.connected().await;
+        let sending = actix::spawn(async move {
+            client.emit("waits", ()).await.unwrap();
+            client
+        });
+        // The event is in the middleware when the socket is disconnected.
+        let mut probe = Client::connect_to(&server, "/other", ()).await.unwrap();
+        probe.emit("round", ()).await.unwrap();
+        socket.disconnect(false);
+        assert_eq!(hearing.gone().await.0, socket);
+        gate.add_permits(1);
+        sending.await.unwrap();
+        let _client = Client::connect(&server).await.unwrap();
+        match hearing.next().await {
+            Heard::Connect(_) => {}
+            other => panic!("after the end: {other:?}"),
+        }
+    });
+}
+
 // --- sending -----------------------------------------------------------------------------------------
 
 #[test]
@@ -465,6 +505,29 @@ fn a_broadcast_reaches_a_worker_that_is_new() {
         tell.send(()).unwrap();
         second.event("news").await.unwrap();
         first.event("news").await.unwrap();
+    });
+}
+
+#[test]
+fn the_handle_of_a_socket_is_good_after_its_return() {
+    on_actix(async {
+        let mut config = Config::default();
+        config.recovery.enabled = true;
+        let mut lobby = lobby(config);
+        let (mut client, old) = lobby.join().await;
+        old.emit("offset", ());
+        let offset: String = client.event("offset").await.unwrap().args.first().unwrap();
+        let auth = json!({ "pid": client.pid(), "offset": offset });
+        drop(client);
+        lobby.hearing.gone().await;
+        let mut client = Client::connect_to(&lobby.server, "/", auth).await.unwrap();
+        let new = lobby.hearing.connected().await;
+        assert!(new.is_recovered());
+        assert_eq!(new, old);
+        // A task that began before the interruption ends now. In the reference the packet goes to the room of the id.
+        old.emit("result", 42);
+        new.emit("fence", ());
+        assert_eq!(client.next_event().await.unwrap().name, "result");
     });
 }
 

@@ -15,6 +15,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use super::within;
 
 /// A server that listens on a port of its own, in a thread of its own, until the process ends.
+#[derive(Clone)]
 pub(crate) struct Listening {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
