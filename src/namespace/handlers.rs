@@ -28,7 +28,7 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 type NamespaceMiddleware =
     Arc<dyn Fn(Socket) -> Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>> + Send + Sync>;
-type EventMiddleware = super::socket::SocketMiddleware;
+type EventMiddleware = super::socket_state::SocketMiddleware;
 
 /// What became of an event.
 pub(crate) enum Delivery {

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::socket::SocketInner;
+use super::socket_state::SocketInner;
 use crate::protocol::socketio::Value;
 
 /// The HTTP request that opened a session, as handlers and hooks see it.

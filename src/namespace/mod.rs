@@ -7,6 +7,7 @@ mod handlers;
 mod handshake;
 mod remote;
 mod socket;
+mod socket_state;
 mod table;
 
 use std::sync::Arc;
@@ -23,8 +24,8 @@ pub(crate) use handlers::{Definition, Delivery, Dispatch, Env};
 pub use handlers::{Handlers, per_worker, shared};
 pub use handshake::Handshake;
 pub use remote::RemoteSocket;
-pub(crate) use socket::{Opening, SocketInner};
 pub use socket::{Room, Socket};
+pub(crate) use socket_state::{Opening, SocketInner};
 pub(crate) use table::{NamespaceInner, Namespaces, Predicate};
 
 use crate::error::EmitError;

@@ -9,7 +9,8 @@ use serde::ser::SerializeStruct;
 
 use super::broadcast::{Broadcast, IntoRooms};
 use super::handshake::HandshakeObject;
-use super::socket::{Room, Socket, SocketInner};
+use super::socket::{Room, Socket};
+use super::socket_state::SocketInner;
 use crate::SocketId;
 use crate::error::{ArgsError, EmitError};
 use crate::protocol::socketio::{Args, Value};

@@ -1,23 +1,21 @@
 //! A client's presence in one namespace.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smallvec::smallvec;
 
-use super::ack::{AckTable, Answer, BroadcastAcks};
+use super::ack::Answer;
 use super::broadcast::{Broadcast, IntoRooms};
 use super::event::Event;
 use super::handshake::{Handshake, HandshakeObject};
-use super::table::NamespaceInner;
+use super::socket_state::SocketInner;
 use crate::error::{AckError, ArgsError, EmitError, Refusal, to_value};
-use crate::hub::{Command, Fanout, Flags, HubHandle, MemberKey, Selection};
+use crate::hub::{Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{ProtocolVersion, SocketId, Transport};
@@ -28,13 +26,6 @@ use crate::server::Shared;
 /// The name of a room.
 pub type Room = ByteString;
 
-/// What runs before each event of a socket; see [`Socket::use_middleware`].
-pub(crate) type SocketMiddleware = Arc<
-    dyn Fn(&Event) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>
-        + Send
-        + Sync,
->;
-
 /// One client in one namespace: a handle that is cheap to clone and may be used from any thread.
 ///
 /// What is asked of it is answered at once and without asking anybody, and shows what was just done:
@@ -44,167 +35,6 @@ pub struct Socket {
     inner: Arc<SocketInner>,
     flags: Flags,
     timeout: Option<Duration>,
-}
-
-pub(crate) struct SocketInner {
-    pub(crate) id: SocketId,
-    pub(crate) pid: Option<ByteString>,
-    pub(crate) nsp: Arc<NamespaceInner>,
-    pub(crate) hub: Arc<HubHandle>,
-    member: Mutex<Option<MemberKey>>,
-    pub(crate) handshake: Arc<Handshake>,
-    pub(crate) auth: Args,
-    pub(crate) protocol: ProtocolVersion,
-    pub(crate) recovered: bool,
-    /// [`Transport`] of the session, which an upgrade changes for all its sockets.
-    pub(crate) transport: Arc<AtomicU8>,
-    connected: AtomicBool,
-    end_reason: Mutex<Option<DisconnectReason>>,
-    /// Set while the socket is in the room of its own id, which is no entry of `rooms`.
-    own_room: AtomicBool,
-    /// The truth about rooms; hub and registry hold indexes of it, told in the same order under this lock.
-    rooms: Mutex<Rooms>,
-    data: Mutex<Value>,
-    acks: Mutex<AckTable>,
-    has_middleware: AtomicBool,
-    middleware: Mutex<Vec<SocketMiddleware>>,
-}
-
-impl std::fmt::Debug for SocketInner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SocketInner")
-            .field("id", &self.id)
-            .field("nsp", &self.nsp.name())
-            .finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Rooms {
-    joined: BTreeSet<Room>,
-    /// After the end: nothing can be joined.
-    closed: bool,
-}
-
-/// What a socket starts with.
-pub(crate) struct Opening {
-    pub(crate) id: SocketId,
-    pub(crate) pid: Option<ByteString>,
-    pub(crate) nsp: Arc<NamespaceInner>,
-    pub(crate) hub: Arc<HubHandle>,
-    pub(crate) handshake: Arc<Handshake>,
-    pub(crate) auth: Args,
-    pub(crate) protocol: ProtocolVersion,
-    pub(crate) transport: Arc<AtomicU8>,
-    pub(crate) recovered: bool,
-    pub(crate) data: Value,
-}
-
-impl SocketInner {
-    pub(crate) fn new(opening: Opening) -> Arc<Self> {
-        let Opening {
-            id,
-            pid,
-            nsp,
-            hub,
-            handshake,
-            auth,
-            protocol,
-            transport,
-            recovered,
-            data,
-        } = opening;
-        Arc::new(Self {
-            id,
-            pid,
-            nsp,
-            hub,
-            member: Mutex::new(None),
-            handshake,
-            auth,
-            protocol,
-            recovered,
-            transport,
-            connected: AtomicBool::new(false),
-            end_reason: Mutex::new(None),
-            own_room: AtomicBool::new(false),
-            rooms: Mutex::default(),
-            data: Mutex::new(data),
-            acks: Mutex::default(),
-            has_middleware: AtomicBool::new(false),
-            middleware: Mutex::default(),
-        })
-    }
-
-    pub(crate) const fn id(&self) -> &SocketId {
-        &self.id
-    }
-
-    pub(crate) fn namespace(&self) -> &NamespaceInner {
-        &self.nsp
-    }
-
-    pub(crate) fn is_in_own_room(&self) -> bool {
-        self.own_room.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn seat_at(&self, member: MemberKey) {
-        *self.member.lock() = Some(member);
-    }
-
-    pub(crate) fn set_connected(&self) {
-        self.connected.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn is_connected(&self) -> bool {
-        self.connected.load(Ordering::Acquire)
-    }
-
-    /// No rooms can be joined any more, and nobody will answer: the rooms of before, which stay
-    /// readable until [`SocketInner::forget_rooms`].
-    pub(crate) fn close(&self, reason: DisconnectReason) -> Vec<Room> {
-        self.connected.store(false, Ordering::Release);
-        self.end_reason.lock().get_or_insert(reason);
-        self.acks.lock().clear();
-        let mut rooms = self.rooms.lock();
-        rooms.closed = true;
-        *self.member.lock() = None;
-        rooms.joined.iter().cloned().collect()
-    }
-
-    pub(crate) fn forget_rooms(&self) {
-        self.rooms.lock().joined.clear();
-        self.own_room.store(false, Ordering::Relaxed);
-    }
-
-    pub(crate) fn resolve_ack(&self, id: u64, args: Args) -> bool {
-        let mut acks = self.acks.lock();
-        acks.resolve(id, args)
-    }
-
-    pub(crate) fn await_broadcast_ack(&self, id: u64, acks: &Arc<BroadcastAcks>) {
-        self.acks.lock().wait_broadcast(id, Arc::clone(acks));
-    }
-
-    pub(crate) fn data(&self) -> Value {
-        self.data.lock().clone()
-    }
-
-    pub(crate) fn rooms(&self) -> Vec<Room> {
-        let own = self.is_in_own_room().then(|| Room::from(self.id.as_str()));
-        own.into_iter()
-            .chain(self.rooms.lock().joined.iter().cloned())
-            .collect()
-    }
-
-    /// The middleware that runs before each event, if there is any.
-    pub(crate) fn middleware(&self) -> Vec<SocketMiddleware> {
-        if self.has_middleware.load(Ordering::Acquire) {
-            self.middleware.lock().clone()
-        } else {
-            Vec::new()
-        }
-    }
 }
 
 impl From<Arc<SocketInner>> for Socket {
