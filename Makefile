@@ -16,8 +16,7 @@ VENV := tests/clients/python/.venv
 .PHONY: run page test prepare test-rust test-docs test-node test-browser test-python servers clean
 
 run: page
-	cargo build --release --bin greenroom
-	exec target/release/greenroom
+	exec cargo run --release --bin greenroom
 
 page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \

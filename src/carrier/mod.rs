@@ -13,8 +13,12 @@ pub(crate) mod direct;
 pub(crate) mod mounted;
 pub(crate) mod raw;
 
+use bytes::Bytes;
+
 pub(crate) use direct::Direct;
 pub(crate) use mounted::Outlet;
+
+use crate::protocol::engineio::HandshakeError;
 
 /// What a write left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,4 +29,16 @@ pub(crate) enum Written {
     Some,
     /// The connection is broken.
     Failed,
+}
+
+/// The answer to a handshake that is refused, as the reference writes it.
+///
+/// Source: `packages/engine.io/lib/server.ts`, `abortUpgrade`.
+pub(crate) fn refusal(err: &HandshakeError) -> Bytes {
+    let message = err.message();
+    format!(
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{message}",
+        message.len()
+    )
+    .into()
 }

@@ -64,7 +64,7 @@ pub struct EngineConfig {
     pub initial_packet: Option<String>,
     /// Text before every generated session id, which balancers can route by.
     ///
-    /// Default empty. At most 32 characters of `A` to `Z`, `a` to `z`, `0` to `9`, `-` and `_`.
+    /// Default empty. At most 24 characters of `A` to `Z`, `a` to `z`, `0` to `9`, `-`, `.`, `_` and `~`.
     pub sid_prefix: String,
 }
 

@@ -89,12 +89,12 @@ fn engine(engine: &EngineConfig) -> Checked {
         engine.http_compression.level,
         0..=9,
     )?;
-    let is_url_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     ensure(
-        engine.sid_prefix.len() <= 32 && engine.sid_prefix.bytes().all(is_url_safe),
+        engine.sid_prefix.len() <= 24 && engine.sid_prefix.bytes().all(is_unreserved),
         "engine.sid_prefix",
         format!(
-            "is `{}`; it has at most 32 characters of A-Z, a-z, 0-9, `-` and `_`",
+            "is `{}`; it has at most 24 characters of A-Z, a-z, 0-9, `-`, `.`, `_` and `~`",
             engine.sid_prefix
         ),
     )?;
@@ -346,7 +346,7 @@ mod tests {
             ),
             (
                 "engine.sid_prefix",
-                problem(|config| config.engine.sid_prefix = "a".repeat(33)),
+                problem(|config| config.engine.sid_prefix = "a".repeat(25)),
             ),
             (
                 "engine.cookie.name",

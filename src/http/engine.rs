@@ -247,12 +247,14 @@ async fn post(
 ) -> Result<HttpResponse, HandshakeError> {
     let (answer, answered) = oneshot::channel();
     endpoint.ask(&sid, Polling::PostBegins(answer));
-    match answered.await {
-        Ok(PostAnswer::Done) => {}
+    let ended = match answered.await {
+        Ok(PostAnswer::Begun(ended)) => ended,
         Ok(PostAnswer::Refused(err)) => return Err(err),
-        Ok(PostAnswer::Overlap) => return Ok(HttpResponse::BadRequest().finish()),
+        Ok(PostAnswer::Overlap | PostAnswer::Done) => {
+            return Ok(HttpResponse::BadRequest().finish());
+        }
         Err(_) => return Err(HandshakeError::UnknownSid),
-    }
+    };
     let mut aborted = Aborted {
         endpoint,
         sid,
@@ -274,12 +276,16 @@ async fn post(
         }
         Ok(())
     };
-    match tokio::time::timeout(
-        endpoint.shared.config.limits.time_to_complete_packet,
-        complete,
-    )
-    .await
-    {
+    let limit = endpoint.shared.config.limits.time_to_complete_packet;
+    let complete = async {
+        tokio::select! {
+            biased;
+            complete = complete => complete,
+            // The session has ended: its other requests do not wait for this body.
+            _ = ended => Err(HttpResponse::BadRequest().force_close().finish()),
+        }
+    };
+    match tokio::time::timeout(limit, complete).await {
         Ok(Ok(())) => {}
         Ok(Err(response)) => {
             let is_too_large = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
@@ -320,7 +326,9 @@ async fn post(
     match answered.await {
         Ok(PostAnswer::Done) => {}
         Ok(PostAnswer::Refused(err)) => return Err(err),
-        Ok(PostAnswer::Overlap) | Err(_) => return Ok(HttpResponse::BadRequest().finish()),
+        Ok(PostAnswer::Overlap | PostAnswer::Begun(_)) | Err(_) => {
+            return Ok(HttpResponse::BadRequest().finish());
+        }
     }
     let mut response = HttpResponse::Ok();
     // Not text/plain, which some browsers offer to download.

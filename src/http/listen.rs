@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix_codec::Framed;
 use actix_http::body::BoxBody;
@@ -118,6 +119,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .workers(workers)
             .backlog(config.backlog)
             .max_concurrent_connections(MAX_CONNECTIONS)
+            .disable_signals()
             .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
             .bind("greenroom", &address, factory)
             .map_err(|source| Error::Listen {
@@ -143,6 +145,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .workers(workers)
             .backlog(config.backlog)
             .max_connections(MAX_CONNECTIONS)
+            .disable_signals()
             .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
             .bind(&address)
             .map_err(|source| Error::Listen {
@@ -167,9 +170,54 @@ async fn until_the_end(
         "greenroom {} listens on {address} workers={workers}",
         env!("CARGO_PKG_VERSION")
     );
-    let result = server.await.map_err(Error::Run);
-    servers.iter().for_each(Server::close);
-    result
+    let handle = server.handle();
+    let ended = actix_rt::spawn(server);
+    let closing = servers.to_vec();
+    actix_rt::spawn(async move {
+        if let Err(err) = until_signalled().await {
+            return log::error!("signals cannot be heard err={err}");
+        }
+        log::info!(
+            "greenroom ends sessions={}",
+            closing.iter().map(Server::n_sessions).sum::<usize>()
+        );
+        // While the workers still run, so that clients are told and handlers hear of it.
+        closing.iter().for_each(Server::close);
+        let all_gone = async {
+            while closing.iter().any(|server| server.n_sessions() > 0) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // Who has not gone by then is cut off.
+        let _ = tokio::time::timeout(FAREWELL, all_gone).await;
+        handle.stop(true).await;
+    });
+    ended
+        .await
+        .map_err(|err| Error::Run(err.into()))?
+        .map_err(Error::Run)
+}
+
+/// How long sessions may take to end.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Waits for SIGINT or SIGTERM.
+async fn until_signalled() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 /// A request of polling.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Endpoint;
 use super::request::Facts;
+use crate::carrier;
 use crate::carrier::raw::{Io, WebSocketRoute};
 use crate::carrier::{Direct, direct, mounted};
 use crate::hub;
@@ -147,7 +148,7 @@ pub(crate) async fn direct(
                 err.code(),
                 err.cause()
             );
-            return Direct::new(stream).end(vec![refusal(&err)], true);
+            return Direct::new(stream).end(vec![carrier::refusal(&err)], true);
         }
     };
     let head = switching(&admitted.accept_key, admitted.negotiated, &admitted.headers);
@@ -191,18 +192,6 @@ pub(crate) async fn direct(
             Err(err) => log::warn!("a connection cannot be moved to its session err={err}"),
         },
     }
-}
-
-/// The answer to a handshake that is refused, as the reference writes it.
-///
-/// Source: `packages/engine.io/lib/server.ts`, `abortUpgrade`.
-pub(crate) fn refusal(err: &HandshakeError) -> Bytes {
-    let message = err.message();
-    format!(
-        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{message}",
-        message.len()
-    )
-    .into()
 }
 
 /// The answer to a handshake that is accepted.

@@ -69,11 +69,13 @@ impl Hub {
                 }
             }
             Polling::PostBegins(answer) => {
-                if std::mem::replace(&mut seat.posting, true) {
+                if seat.posting.is_some() {
                     let _ = answer.send(PostAnswer::Overlap);
                     self.broken(key, "posts overlap");
                 } else {
-                    let _ = answer.send(PostAnswer::Done);
+                    let (alive, ended) = oneshot::channel();
+                    seat.posting = Some(alive);
+                    let _ = answer.send(PostAnswer::Begun(ended));
                 }
             }
         }

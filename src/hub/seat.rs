@@ -99,7 +99,7 @@ pub(crate) struct Seat {
     /// How many polls there were.
     pub(crate) n_polls: u32,
     /// A POST is being received: a second one is an overlap.
-    pub(crate) posting: bool,
+    pub(crate) posting: Option<oneshot::Sender<()>>,
     /// This seat waits in the hub's list for the flush at the end of the round.
     pub(crate) dirty: bool,
     /// The carrier took less than we had; somebody waits until it takes more.
@@ -139,7 +139,7 @@ impl Seat {
             doomed: false,
             closing: false,
             n_polls: 0,
-            posting: false,
+            posting: None,
             dirty: false,
             blocked: false,
             queue: VecDeque::new(),

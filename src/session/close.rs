@@ -29,7 +29,16 @@ impl Session {
                 .is_some_and(|seat| matches!(seat.link, Link::Polling(None)))
         };
         if !is_polling_idly {
-            return self.end(reason, ctx);
+            // The transport closes at once, so that is what the sockets hear of, as in the reference.
+            let is_ours = reason == DisconnectReason::ForcedServerClose;
+            return self.end(
+                if is_ours {
+                    DisconnectReason::ForcedClose
+                } else {
+                    reason
+                },
+                ctx,
+            );
         }
         if let Application::SocketIo(_) = self.application {
             self.disconnect_all(reason);

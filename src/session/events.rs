@@ -32,9 +32,16 @@ impl Session {
         self.decoded(packet, ctx);
     }
 
+    /// Before a packet: what other workers have sent is carried out.
+    fn catch_up(&self) {
+        let handle = Arc::clone(&self.hub.borrow().handle);
+        handle.take_mail(&self.hub);
+    }
+
     fn decoded(&mut self, packet: Result<Option<Packet>, DecodeError>, ctx: &mut Context<Self>) {
         match packet {
             Ok(Some(packet)) => {
+                self.catch_up();
                 self.note_partial_packet(false);
                 self.socketio_packet(packet, ctx);
             }

@@ -396,9 +396,14 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // The last net: after a panic in the code of a program the actor does not stop, it is dropped.
+        // The last net: after a panic in the code of a program, and when its worker ends, the actor does not
+        // stop, it is dropped.
         if self.hub.try_borrow_mut().is_ok() {
-            self.finish(DisconnectReason::ForcedClose);
+            self.finish(if std::thread::panicking() {
+                DisconnectReason::ForcedClose
+            } else {
+                DisconnectReason::ServerShuttingDown
+            });
         }
     }
 }

@@ -8,7 +8,7 @@ use super::Session;
 use crate::hub::{Link, Parcel, PollReply};
 use crate::metrics::Counter;
 use crate::protocol::DisconnectReason;
-use crate::protocol::engineio::{self, HandshakeError};
+use crate::protocol::engineio::{self, HandshakeError, ProtocolVersion};
 
 /// What a poll gets.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) enum PollAnswer {
 pub(crate) enum PostAnswer {
     /// `ok`, whatever became of the packets.
     Done,
+    /// The body may come; the receiver fails when the session ends before it has.
+    Begun(oneshot::Receiver<()>),
     /// An error.
     Refused(HandshakeError),
     /// It overlaps with another, or has a form that the revision does not know; the session ends.
@@ -40,6 +42,11 @@ impl Session {
         answer: oneshot::Sender<PostAnswer>,
         ctx: &mut Context<Self>,
     ) {
+        if is_binary && self.version == ProtocolVersion::V4 {
+            // Whoever posted may have gone.
+            let _ = answer.send(PostAnswer::Overlap);
+            return self.broken("a binary body in revision 4", ctx);
+        }
         let limit = self.server.config.limits.packets_per_payload;
         let lossy;
         let body = if is_binary {
@@ -65,7 +72,7 @@ impl Session {
     pub(super) fn posted(&mut self) {
         if let Some(answer) = self.post_answer.take() {
             if let Some(seat) = self.hub.borrow_mut().seats.get_mut(self.seat) {
-                seat.posting = false;
+                seat.posting = None;
             }
             // Whoever posted may have gone.
             let _ = answer.send(PostAnswer::Done);
@@ -74,7 +81,7 @@ impl Session {
 
     pub(super) fn post_aborted(&mut self, is_too_large: bool, ctx: &mut Context<Self>) {
         if let Some(seat) = self.hub.borrow_mut().seats.get_mut(self.seat) {
-            seat.posting = false;
+            seat.posting = None;
         }
         if is_too_large {
             // As in the reference, the session goes on.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::reader::Seen;
 use super::{Session, State};
-use crate::carrier::{Direct, Outlet, direct};
+use crate::carrier::{self, Direct, Outlet, direct};
 use crate::config::EngineConfig;
 use crate::hub::{Deflate, Link, Timer};
 use crate::metrics::Counter;
@@ -106,7 +106,7 @@ impl Offer {
         match self {
             Self::Direct { mut stream, .. } => {
                 // The stream does not block; an answer this short fits, and if not, the peer is gone.
-                let _ = stream.write_all(&crate::http::upgrade::refusal(err));
+                let _ = stream.write_all(&carrier::refusal(err));
                 let _ = stream.shutdown(std::net::Shutdown::Write);
             }
             // Whoever waits may have gone.
