@@ -1,5 +1,10 @@
 //! The shape of `src`: who imports whom, how long files are, and what stays in one place.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,10 @@
 //! Runs each example and does with it what its first lines promise.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
 mod programs;
 
 use std::io::{self, Read, Write};

@@ -1,5 +1,10 @@
 //! Runs every command and every code block of the README, and looks behind its links.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
 #[path = "readme/chat.rs"]
 mod chat;
 #[path = "readme/mounted.rs"]

@@ -3,6 +3,11 @@
 //! As far as this client can go: it is in one namespace only, cannot answer when the server asks for an ack, cannot ask for
 //! one with binary, and hears of the first attachment of a packet only.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
 mod programs;
 
 use rust_socketio::TransportType;

@@ -159,8 +159,13 @@ impl Direct {
                     give_back(buffer);
                 }
             };
-            // The outcome is the same either way: the stream is dropped.
-            let _ = tokio::time::timeout(LINGER, orderly).await;
+            if tokio::time::timeout(LINGER, orderly).await.is_err() {
+                // A peer that reads nothing: whoever waits until it does is woken by the shutdown, and the
+                // kernel keeps nothing of what it did not take.
+                let socket = SockRef::from(&self.0);
+                let _ = socket.set_linger(Some(Duration::ZERO));
+                let _ = socket.shutdown(std::net::Shutdown::Both);
+            }
         });
     }
 }

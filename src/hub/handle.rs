@@ -1,0 +1,192 @@
+//! The ways to a hub: a call on its own thread, a message from others; and how it starts and stops.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix::prelude::*;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use slotmap::SlotMap;
+use tokio::sync::Notify;
+
+use super::{Change, Command, Hub, Parcel, heartbeat};
+use crate::namespace::Socket;
+use crate::server::Shared;
+
+/// The way to a hub, from any thread.
+#[derive(Debug)]
+pub(crate) struct HubHandle {
+    server: usize,
+    pub(crate) index: u16,
+    addr: Addr<HubActor>,
+    /// What other threads have sent and the hub has not taken. Not the actor's mailbox, because a session
+    /// looks here too before it hands an event over: what was sent before the client could know of it is
+    /// carried out first, as on a server with one thread.
+    inbox: Mutex<Vec<Command>>,
+    /// There is something in the inbox, and the actor has been told.
+    has_mail: AtomicBool,
+}
+
+/// There is something in the inbox.
+#[derive(Debug)]
+pub(crate) struct Mail;
+
+impl Message for Mail {
+    type Result = ();
+}
+
+pub(crate) type Local = Rc<RefCell<Hub>>;
+
+thread_local! {
+    /// The hubs of this thread: one per server that has sessions here.
+    static LOCAL: RefCell<Vec<(usize, Local)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The hub of a server on this thread, if it has one.
+pub(crate) fn local(server: usize) -> Option<Local> {
+    LOCAL.with_borrow(|hubs| {
+        hubs.iter()
+            .find(|(id, _)| *id == server)
+            .map(|(_, hub)| Rc::clone(hub))
+    })
+}
+
+impl HubHandle {
+    /// Applies `command` at once if this is the hub's thread, else sends it there. One thread always
+    /// takes the same way to one hub, so what it says arrives in the order it was said.
+    pub(crate) fn send(&self, command: Command) {
+        if let Some(hub) = local(self.server)
+            && let Ok(mut hub) = hub.try_borrow_mut()
+            && hub.index == self.index
+        {
+            let after = hub.apply(command);
+            drop(hub);
+            return after.run();
+        }
+        self.inbox.lock().push(command);
+        if !self.has_mail.swap(true, Ordering::AcqRel) {
+            self.addr.do_send(Mail);
+        }
+    }
+
+    /// Carries out what other threads have sent, if there is anything. On the hub's thread, while nobody
+    /// borrows the hub.
+    // Hot: one read of a line that only changes when something is there.
+    pub(crate) fn take_mail(&self, hub: &Local) {
+        if self.has_mail.load(Ordering::Acquire) {
+            self.has_mail.store(false, Ordering::Release);
+            let commands = std::mem::take(&mut *self.inbox.lock());
+            for command in commands {
+                let after = hub.borrow_mut().apply(command);
+                after.run();
+            }
+        }
+    }
+}
+
+/// What has to happen once the hub is no longer borrowed, since it comes back to the hub.
+#[derive(Debug, Default)]
+pub(super) enum After {
+    #[default]
+    Nothing,
+    Change(Vec<Socket>, Change),
+}
+
+impl After {
+    fn run(self) {
+        let Self::Change(sockets, change) = self else {
+            return;
+        };
+        for socket in sockets {
+            match &change {
+                Change::Join(rooms) => socket.join(rooms),
+                Change::Leave(rooms) => rooms.iter().for_each(|room| socket.leave(room.clone())),
+                Change::Disconnect { close } => socket.disconnect(*close),
+            }
+        }
+    }
+}
+
+/// The actor that receives what other threads send; its state is [`Hub`].
+#[derive(Debug)]
+pub(crate) struct HubActor(Option<Local>);
+
+impl Actor for HubActor {
+    type Context = Context<Self>;
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        if let Some(hub) = self.0.take() {
+            let (server, index) = (Arc::clone(&hub.borrow().server), hub.borrow().index);
+            LOCAL.with_borrow_mut(|hubs| hubs.retain(|(_, other)| !Rc::ptr_eq(other, &hub)));
+            server.remove_hub(index);
+        }
+    }
+}
+
+impl Handler<Mail> for HubActor {
+    type Result = ();
+
+    fn handle(&mut self, Mail: Mail, _: &mut Context<Self>) {
+        if let Some(hub) = &self.0 {
+            let handle = Arc::clone(&hub.borrow().handle);
+            handle.take_mail(hub);
+        }
+    }
+}
+
+/// The hub of `server` on this worker, started if it is not there yet.
+pub(crate) fn here(server: &Arc<Shared>) -> Local {
+    if let Some(hub) = local(server.id) {
+        return hub;
+    }
+    let context = Context::new();
+    let addr = context.address();
+    let hub = server.add_hub(|index| {
+        let handle = Arc::new(HubHandle {
+            server: server.id,
+            index,
+            addr,
+            inbox: Mutex::default(),
+            has_mail: AtomicBool::new(false),
+        });
+        Rc::new(RefCell::new(Hub {
+            index,
+            handle,
+            server: Arc::clone(server),
+            seats: SlotMap::with_key(),
+            members: SlotMap::with_key(),
+            by_sid: HashMap::default(),
+            spaces: FxHashMap::default(),
+            peers: RefCell::default(),
+            timers: BTreeSet::new(),
+            timer_set: Rc::new(Notify::new()),
+            dirty: Vec::new(),
+            flush: Rc::new(Notify::new()),
+            stamp: 0,
+            outbox_limit: server.config.limits.outbox_bytes,
+            ping: Parcel::text("2"),
+            pong: Parcel::text("3"),
+        }))
+    });
+    LOCAL.with_borrow_mut(|hubs| hubs.push((server.id, Rc::clone(&hub))));
+    let _ = context.run(HubActor(Some(Rc::clone(&hub))));
+    actix_rt::spawn(flush_rounds(Rc::downgrade(&hub)));
+    actix_rt::spawn(heartbeat::run(Rc::downgrade(&hub)));
+    hub
+}
+
+/// Flushes the dirty seats once per round of the event loop: the task is woken by the first push of a
+/// round and so runs after everything that was ready before.
+async fn flush_rounds(hub: Weak<RefCell<Hub>>) {
+    let Some(flush) = hub.upgrade().map(|hub| Rc::clone(&hub.borrow().flush)) else {
+        return;
+    };
+    loop {
+        flush.notified().await;
+        let Some(hub) = hub.upgrade() else { return };
+        hub.borrow_mut().flush_dirty(&hub);
+    }
+}

@@ -1,0 +1,187 @@
+//! What a socket is made of: the state that all its handles share.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use bytestring::ByteString;
+use parking_lot::Mutex;
+
+use super::ack::{AckTable, BroadcastAcks};
+use super::event::Event;
+use super::handshake::Handshake;
+use super::socket::Room;
+use super::table::NamespaceInner;
+use crate::error::Refusal;
+use crate::hub::{HubHandle, MemberKey};
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::{ProtocolVersion, SocketId};
+use crate::protocol::socketio::{Args, Value};
+
+/// What runs before each event of a socket; see [`Socket::use_middleware`].
+pub(crate) type SocketMiddleware = Arc<
+    dyn Fn(&Event) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>
+        + Send
+        + Sync,
+>;
+
+pub(crate) struct SocketInner {
+    pub(crate) id: SocketId,
+    pub(crate) pid: Option<ByteString>,
+    pub(crate) nsp: Arc<NamespaceInner>,
+    pub(crate) hub: Arc<HubHandle>,
+    pub(super) member: Mutex<Option<MemberKey>>,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) auth: Args,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) recovered: bool,
+    /// [`Transport`] of the session, which an upgrade changes for all its sockets.
+    pub(crate) transport: Arc<AtomicU8>,
+    pub(super) connected: AtomicBool,
+    pub(super) end_reason: Mutex<Option<DisconnectReason>>,
+    /// Set while the socket is in the room of its own id, which is no entry of `rooms`.
+    pub(super) own_room: AtomicBool,
+    /// The truth about rooms; hub and registry hold indexes of it, told in the same order under this lock.
+    pub(super) rooms: Mutex<Rooms>,
+    pub(super) data: Mutex<Value>,
+    pub(super) acks: Mutex<AckTable>,
+    pub(super) has_middleware: AtomicBool,
+    pub(super) middleware: Mutex<Vec<SocketMiddleware>>,
+}
+
+impl std::fmt::Debug for SocketInner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SocketInner")
+            .field("id", &self.id)
+            .field("nsp", &self.nsp.name())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    pub(super) joined: BTreeSet<Room>,
+    /// After the end: nothing can be joined.
+    pub(super) closed: bool,
+}
+
+/// What a socket starts with.
+pub(crate) struct Opening {
+    pub(crate) id: SocketId,
+    pub(crate) pid: Option<ByteString>,
+    pub(crate) nsp: Arc<NamespaceInner>,
+    pub(crate) hub: Arc<HubHandle>,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) auth: Args,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) transport: Arc<AtomicU8>,
+    pub(crate) recovered: bool,
+    pub(crate) data: Value,
+}
+
+impl SocketInner {
+    pub(crate) fn new(opening: Opening) -> Arc<Self> {
+        let Opening {
+            id,
+            pid,
+            nsp,
+            hub,
+            handshake,
+            auth,
+            protocol,
+            transport,
+            recovered,
+            data,
+        } = opening;
+        Arc::new(Self {
+            id,
+            pid,
+            nsp,
+            hub,
+            member: Mutex::new(None),
+            handshake,
+            auth,
+            protocol,
+            recovered,
+            transport,
+            connected: AtomicBool::new(false),
+            end_reason: Mutex::new(None),
+            own_room: AtomicBool::new(false),
+            rooms: Mutex::default(),
+            data: Mutex::new(data),
+            acks: Mutex::default(),
+            has_middleware: AtomicBool::new(false),
+            middleware: Mutex::default(),
+        })
+    }
+
+    pub(crate) const fn id(&self) -> &SocketId {
+        &self.id
+    }
+
+    pub(crate) fn namespace(&self) -> &NamespaceInner {
+        &self.nsp
+    }
+
+    pub(crate) fn is_in_own_room(&self) -> bool {
+        self.own_room.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn seat_at(&self, member: MemberKey) {
+        *self.member.lock() = Some(member);
+    }
+
+    pub(crate) fn set_connected(&self) {
+        self.connected.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    /// No rooms can be joined any more, and nobody will answer: the rooms of before, which stay
+    /// readable until [`SocketInner::forget_rooms`].
+    pub(crate) fn close(&self, reason: DisconnectReason) -> Vec<Room> {
+        self.connected.store(false, Ordering::Release);
+        self.end_reason.lock().get_or_insert(reason);
+        self.acks.lock().clear();
+        let mut rooms = self.rooms.lock();
+        rooms.closed = true;
+        *self.member.lock() = None;
+        rooms.joined.iter().cloned().collect()
+    }
+
+    pub(crate) fn forget_rooms(&self) {
+        self.rooms.lock().joined.clear();
+        self.own_room.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn resolve_ack(&self, id: u64, args: Args) -> bool {
+        let mut acks = self.acks.lock();
+        acks.resolve(id, args)
+    }
+
+    pub(crate) fn await_broadcast_ack(&self, id: u64, acks: &Arc<BroadcastAcks>) {
+        self.acks.lock().wait_broadcast(id, Arc::clone(acks));
+    }
+
+    pub(crate) fn data(&self) -> Value {
+        self.data.lock().clone()
+    }
+
+    pub(crate) fn rooms(&self) -> Vec<Room> {
+        let own = self.is_in_own_room().then(|| Room::from(self.id.as_str()));
+        own.into_iter()
+            .chain(self.rooms.lock().joined.iter().cloned())
+            .collect()
+    }
+
+    /// The middleware that runs before each event, if there is any.
+    pub(crate) fn middleware(&self) -> Vec<SocketMiddleware> {
+        if self.has_middleware.load(Ordering::Acquire) {
+            self.middleware.lock().clone()
+        } else {
+            Vec::new()
+        }
+    }
+}

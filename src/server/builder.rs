@@ -1,0 +1,210 @@
+//! How a server is built.
+
+use super::Server;
+use super::shared::{Shared, Upper};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use actix::prelude::*;
+use bytestring::ByteString;
+use parking_lot::{Mutex, RwLock};
+
+use crate::carrier::raw::WebSocketRoute;
+use crate::config::{Config, Parser};
+use crate::engine;
+use crate::error::Error;
+use crate::http::{self, Hooks};
+use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
+use crate::protocol::socketio::Dialect;
+use crate::recovery::Recovery;
+
+/// Builds a [`Server`].
+#[must_use = "a server has to be built and run"]
+#[derive(Default)]
+pub struct ServerBuilder {
+    config: Config,
+    named: Vec<(ByteString, Arc<Definition>)>,
+    parents: Vec<(Predicate, Arc<Definition>)>,
+    application: Option<Box<dyn engine::Application>>,
+    websockets: Vec<WebSocketRoute>,
+    hooks: Hooks,
+}
+
+impl std::fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ServerBuilder {
+    /// Replaces the configuration.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a namespace and its handlers. The name begins with `/`.
+    pub fn namespace<A: Actor<Context = Context<A>>>(
+        mut self,
+        name: &str,
+        handlers: Handlers<A>,
+    ) -> Self {
+        self.named.push((name.into(), handlers.define(false)));
+        self
+    }
+
+    /// Adds the namespaces whose names `matches` accepts; each is made when the first client asks for
+    /// it, all have the same handlers. Asked in the order of adding, after the names.
+    pub fn namespace_matching<A: Actor<Context = Context<A>>>(
+        mut self,
+        matches: impl Fn(&str, &Handshake) -> bool + Send + Sync + 'static,
+        handlers: Handlers<A>,
+    ) -> Self {
+        self.parents
+            .push((Box::new(matches), handlers.define(true)));
+        self
+    }
+
+    /// Serves Engine.IO alone, without Socket.IO on top: namespaces have no meaning then.
+    pub fn engine(mut self, application: impl engine::Application) -> Self {
+        self.application = Some(Box::new(application));
+        self
+    }
+
+    /// Serves WebSockets without Engine.IO at a path of their own.
+    pub fn websocket(mut self, route: WebSocketRoute) -> Self {
+        self.websockets.push(route);
+        self
+    }
+
+    /// Asks `allow` about each handshake; what it answers with `Err` refuses the client with HTTP 403,
+    /// the Engine.IO error 4 and that message.
+    pub fn allow_request<F, Fut>(mut self, allow: F) -> Self
+    where
+        F: Fn(Arc<Handshake>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), crate::Refusal>> + 'static,
+    {
+        self.hooks.allow_request = Some(Box::new(move |handshake| Box::pin(allow(handshake))));
+        self
+    }
+
+    /// Runs `middleware` before each request and each upgrade of the engine; what it refuses is answered with the
+    /// Engine.IO error 3.
+    pub fn engine_middleware<F, Fut>(mut self, middleware: F) -> Self
+    where
+        F: Fn(Arc<Handshake>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), crate::Refusal>> + 'static,
+    {
+        self.hooks
+            .middleware
+            .push(Box::new(move |request| Box::pin(middleware(request))));
+        self
+    }
+
+    /// Adds headers to the first response of each session.
+    pub fn initial_headers(mut self, headers: impl http::HeaderHook) -> Self {
+        self.hooks.initial_headers = Some(Box::new(headers));
+        self
+    }
+
+    /// Adds headers to every response of the engine.
+    pub fn headers(mut self, headers: impl http::HeaderHook) -> Self {
+        self.hooks.headers = Some(Box::new(headers));
+        self
+    }
+
+    /// Builds the server.
+    ///
+    /// # Errors
+    /// The configuration is wrong, or a namespace is.
+    pub fn build(self) -> Result<Server, Error> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let Self {
+            config,
+            mut named,
+            parents,
+            application,
+            websockets,
+            hooks,
+        } = self;
+        let config = config.validated()?;
+        check_names(&named)?;
+        if !named.iter().any(|(name, _)| name == "/") {
+            named.push((
+                "/".into(),
+                crate::namespace::per_worker(|| Nobody).define(false),
+            ));
+        }
+        let shared = Arc::new(Shared {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            upper: match application {
+                Some(application) => Upper::Raw(application),
+                None => Upper::SocketIo(Namespaces::new(parents)),
+            },
+            hooks,
+            websockets,
+            metrics: Arc::default(),
+            recovery: config
+                .recovery
+                .enabled
+                .then(|| Recovery::new(&config.recovery)),
+            sid_prefix: config.engine.sid_prefix.parse().unwrap_or_default(),
+            dialect: match config.socketio.parser {
+                Parser::Json => Dialect::Json,
+                Parser::Msgpack => Dialect::Msgpack,
+            },
+            hubs: RwLock::default(),
+            hubs_generation: AtomicU64::new(1),
+            registry: OnceLock::new(),
+            n_connections: AtomicUsize::new(0),
+            n_half_open: AtomicUsize::new(0),
+            per_ip: Mutex::default(),
+            config,
+        });
+        if let Some(namespaces) = shared.namespaces() {
+            namespaces.open(&shared, named);
+        }
+        Ok(Server(shared))
+    }
+
+    /// Builds the server and runs it; see [`Server::run`].
+    ///
+    /// # Errors
+    /// As [`ServerBuilder::build`] and [`Server::run`].
+    pub fn run(self) -> Result<(), Error> {
+        self.build()?.run()
+    }
+}
+
+fn check_names(named: &[(ByteString, Arc<Definition>)]) -> Result<(), Error> {
+    let wrong = |name: &ByteString, problem| {
+        Err(Error::Namespace {
+            name: name.to_string(),
+            problem,
+        })
+    };
+    for (n, (name, _)) in named.iter().enumerate() {
+        if !name.starts_with('/') {
+            return wrong(name, "the name has to begin with a slash");
+        }
+        if name.contains(',') || name.contains('?') {
+            return wrong(
+                name,
+                "a comma or a question mark would end the name on the wire",
+            );
+        }
+        if named[..n].iter().any(|(other, _)| other == name) {
+            return wrong(name, "it is registered twice");
+        }
+    }
+    Ok(())
+}
+
+/// The handler of a root namespace that nobody registered: lets everybody in and hears nothing.
+struct Nobody;
+
+impl Actor for Nobody {
+    type Context = Context<Self>;
+}

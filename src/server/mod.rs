@@ -1,0 +1,157 @@
+//! A server: what it is made of, how it is built, run, mounted and ended.
+
+mod builder;
+mod shared;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix_web::web::ServiceConfig;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::http::{self};
+use crate::hub::Command;
+use crate::namespace::{Namespace, Namespaces};
+
+pub use builder::ServerBuilder;
+pub(crate) use shared::{Shared, Upper};
+
+/// A Socket.IO server: a handle that is cheap to clone and may be used from any thread, also before it
+/// runs.
+///
+/// ```
+/// use greenroom::prelude::*;
+///
+/// # fn main() -> Result<(), greenroom::Error> {
+/// let server = Server::builder().build()?;
+/// let elsewhere = server.clone();
+/// std::thread::spawn(move || elsewhere.emit("tick", 1)).join().expect("the thread ends");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server(Arc<Shared>);
+
+impl From<Arc<Shared>> for Server {
+    fn from(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+}
+
+impl Server {
+    /// A server with the default configuration, to be given namespaces.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// A server with the configuration of a file, to be given namespaces.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it is wrong.
+    pub fn from_config(path: impl AsRef<Path>) -> Result<ServerBuilder, Error> {
+        Ok(Self::builder().config(Config::from_file(path)?))
+    }
+
+    /// The namespace of that name, if it exists.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Option<Namespace> {
+        Some(Namespace::new(self.0.namespaces()?.get(name)?))
+    }
+
+    /// The root namespace.
+    ///
+    /// # Panics
+    /// Never for a server with Socket.IO: it always has one.
+    #[must_use]
+    pub fn root(&self) -> Namespace {
+        self.of("/").expect("the builder adds a root namespace")
+    }
+
+    /// The names of all namespaces, sorted.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<String> {
+        let mut names: Vec<_> = self
+            .0
+            .namespaces()
+            .map(Namespaces::names)
+            .unwrap_or_default()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Emits to everybody in the root namespace; see [`Namespace::emit`].
+    pub fn emit<T: serde::Serialize>(&self, name: &str, values: T) {
+        self.root().emit(name, values);
+    }
+
+    /// How many sessions are open.
+    #[must_use]
+    pub fn n_sessions(&self) -> usize {
+        self.0.n_connections.load(Ordering::Relaxed)
+    }
+
+    /// What was counted since the start: refusals and failures, by cause.
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.metrics.read()
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Mounts this server into an actix-web `App`: `App::new().configure(server.routes())`.
+    ///
+    /// Build the `HttpServer` with `.h1_allow_half_closed(false)` and `.tcp_nodelay(true)`: the first
+    /// lets it notice a poll that the client breaks off, the second lets small frames leave at once.
+    pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
+        let shared = Arc::clone(&self.0);
+        move |app| http::configure(&shared, app)
+    }
+
+    /// Ends all sessions, with the reason `server shutting down`.
+    pub fn close(&self) {
+        self.0.to_all_hubs(|| Command::Shutdown);
+    }
+
+    /// Runs until SIGINT or SIGTERM: listens on the configured address with the direct carrier.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the system fails.
+    pub fn run(self) -> Result<(), Error> {
+        self.run_with(|_| {})
+    }
+
+    /// As [`Server::run`], with more routes: `server.run_with(|app| { app.route("/", …); })`. The
+    /// closure is called once per worker.
+    ///
+    /// # Errors
+    /// As [`Server::run`].
+    pub fn run_with(
+        self,
+        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<(), Error> {
+        http::listen::run(vec![self], routes)
+    }
+
+    /// Runs several servers, whose paths differ, on the address of the first; with more routes.
+    ///
+    /// # Errors
+    /// As [`Server::run`].
+    pub fn run_all(
+        servers: Vec<Self>,
+        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<(), Error> {
+        http::listen::run(servers, routes)
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+}

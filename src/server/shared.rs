@@ -1,0 +1,272 @@
+//! All that the parts of one server share.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
+use parking_lot::{Mutex, RwLock};
+
+use crate::carrier::raw::WebSocketRoute;
+use crate::config::Config;
+use crate::engine;
+use crate::error::EmitError;
+use crate::http::Hooks;
+use crate::hub::{Command, Fanout, HubHandle, local};
+use crate::metrics::{Counter, Metrics};
+use crate::namespace::{Handshake, Namespaces};
+use crate::protocol::engineio::{SidPrefix, Transports};
+use crate::protocol::socketio::{self, Dialect, is_reserved_event};
+use crate::protocol::websocket;
+use crate::recovery::Recovery;
+use crate::registry::Registry;
+
+/// What is on top of the engine of a server.
+pub(crate) enum Upper {
+    SocketIo(Namespaces),
+    Raw(Box<dyn engine::Application>),
+}
+
+/// All that the parts of one server share.
+pub(crate) struct Shared {
+    /// Distinguishes the servers of a process.
+    pub(crate) id: usize,
+    pub(crate) config: Config,
+    pub(crate) upper: Upper,
+    pub(crate) hooks: Hooks,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) recovery: Option<Recovery>,
+    /// Paths where WebSockets are served without an engine.
+    pub(crate) websockets: Vec<WebSocketRoute>,
+    pub(crate) sid_prefix: SidPrefix,
+    pub(super) dialect: Dialect,
+    pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
+    /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
+    pub(super) hubs_generation: AtomicU64,
+    pub(super) registry: OnceLock<Addr<Registry>>,
+    pub(super) n_connections: AtomicUsize,
+    /// Those of them that have not joined a namespace yet.
+    pub(super) n_half_open: AtomicUsize,
+    pub(super) per_ip: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub(crate) const fn namespaces(&self) -> Option<&Namespaces> {
+        match &self.upper {
+            Upper::SocketIo(namespaces) => Some(namespaces),
+            Upper::Raw(_) => None,
+        }
+    }
+
+    pub(crate) const fn transports(&self) -> Transports {
+        let enabled = self.config.engine.transports;
+        Transports {
+            polling: enabled.polling,
+            websocket: enabled.websocket,
+        }
+    }
+
+    pub(crate) fn packet_limits(&self) -> socketio::Limits {
+        socketio::Limits {
+            max_attachments: self.config.limits.attachments_per_packet,
+            max_bytes: (self.config.limits.attachments_per_packet.saturating_add(1))
+                .saturating_mul(self.config.engine.max_http_buffer_size),
+            ..socketio::Limits::default()
+        }
+    }
+
+    pub(crate) const fn websocket_limits(&self) -> websocket::Limits {
+        websocket::Limits {
+            max_message_bytes: self.config.engine.max_http_buffer_size,
+            max_fragments: self.config.limits.message_fragments,
+        }
+    }
+
+    pub(crate) fn check_event_name(&self, name: &str) -> Result<(), EmitError> {
+        if name.len() > self.config.limits.event_name_bytes {
+            return Err(EmitError::NameTooLong(name.len()));
+        }
+        if is_reserved_event(name) {
+            return Err(EmitError::Reserved(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Counts a connection, unless a cap is met.
+    pub(crate) fn admit_connection(&self, handshake: &Handshake) -> bool {
+        let limits = &self.config.limits;
+        let is_socketio = matches!(self.upper, Upper::SocketIo(_));
+        if is_socketio && self.n_half_open.load(Ordering::Relaxed) >= limits.half_open {
+            self.metrics.count(Counter::ConnectionRefused);
+            return false;
+        }
+        if self.n_connections.fetch_add(1, Ordering::Relaxed) >= limits.connections {
+            self.n_connections.fetch_sub(1, Ordering::Relaxed);
+            self.metrics.count(Counter::ConnectionRefused);
+            return false;
+        }
+        if limits.connections_per_ip < usize::MAX
+            && let Some(ip) = handshake.address()
+        {
+            let mut per_ip = self.per_ip.lock();
+            let n = per_ip.entry(ip).or_default();
+            if *n >= limits.connections_per_ip {
+                drop(per_ip);
+                self.n_connections.fetch_sub(1, Ordering::Relaxed);
+                self.metrics.count(Counter::ConnectionRefused);
+                return false;
+            }
+            *n += 1;
+        }
+        if is_socketio {
+            self.n_half_open.fetch_add(1, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// A session has joined its first namespace, or ended before.
+    pub(crate) fn joined_first(&self) {
+        self.n_half_open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connection_closed(&self, handshake: &Handshake) {
+        self.n_connections.fetch_sub(1, Ordering::Relaxed);
+        if self.config.limits.connections_per_ip < usize::MAX
+            && let Some(ip) = handshake.address()
+        {
+            let mut per_ip = self.per_ip.lock();
+            if let Some(n) = per_ip.get_mut(&ip) {
+                *n -= 1;
+                if *n == 0 {
+                    per_ip.remove(&ip);
+                }
+            }
+        }
+    }
+
+    /// Gives a new hub its number, and the registry its thread if this is the first.
+    pub(crate) fn add_hub<T>(&self, make: impl FnOnce(u16) -> T) -> T
+    where
+        T: AsHandle,
+    {
+        if matches!(self.upper, Upper::SocketIo(_)) {
+            self.registry.get_or_init(|| {
+                Registry::start_in_arbiter(&Arbiter::new().handle(), |_| Registry::default())
+            });
+        }
+        let mut hubs = self.hubs.write();
+        let index = hubs.iter().position(Option::is_none).unwrap_or(hubs.len());
+        let hub = make(u16::try_from(index).unwrap_or(u16::MAX));
+        if index == hubs.len() {
+            hubs.push(None);
+        }
+        hubs[index] = Some(hub.handle());
+        self.hubs_generation.fetch_add(1, Ordering::Release);
+        hub
+    }
+
+    pub(crate) fn remove_hub(&self, index: u16) {
+        if let Some(hub) = self.hubs.write().get_mut(usize::from(index)) {
+            *hub = None;
+        }
+        self.hubs_generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn hubs(&self) -> Vec<Arc<HubHandle>> {
+        self.hubs.read().iter().flatten().cloned().collect()
+    }
+
+    /// The hub with this number.
+    pub(crate) fn hub(&self, index: u16) -> Option<Arc<HubHandle>> {
+        if let Some(hub) = local(self.id)
+            && let Ok(hub) = hub.try_borrow()
+            && hub.index == index
+        {
+            return Some(Arc::clone(&hub.handle));
+        }
+        self.hubs.read().get(usize::from(index))?.clone()
+    }
+
+    /// One message per hub, the own one first.
+    // Hot: on a worker the list of hubs is the worker's own.
+    pub(crate) fn fan_out(&self, fanout: Fanout) {
+        let fanout = Arc::new(fanout);
+        self.to_all_hubs(|| Command::Fanout(Arc::clone(&fanout)));
+    }
+
+    pub(crate) fn to_all_hubs(&self, command: impl Fn() -> Command) {
+        self.hubs_now().iter().for_each(|hub| hub.send(command()));
+    }
+
+    /// All hubs: on a worker the list that it keeps, elsewhere a new one.
+    pub(crate) fn hubs_now(&self) -> Rc<Vec<Arc<HubHandle>>> {
+        let Some(hub) = local(self.id) else {
+            return Rc::new(self.hubs());
+        };
+        let Ok(hub) = hub.try_borrow() else {
+            return Rc::new(self.hubs());
+        };
+        let generation = self.hubs_generation.load(Ordering::Acquire);
+        let mut kept = hub.peers.borrow_mut();
+        if kept.0 != generation {
+            *kept = (generation, Rc::new(self.hubs()));
+        }
+        Rc::clone(&kept.1)
+    }
+
+    pub(crate) fn tell_registry<M>(&self, message: impl FnOnce() -> M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        Registry: Handler<M>,
+        Context<Registry>: ToEnvelope<Registry, M>,
+    {
+        if let Some(registry) = self.registry.get() {
+            registry.do_send(message());
+        }
+    }
+
+    /// Asks at once; the answer is `None` if there is no registry, or it ends.
+    pub(crate) fn ask_registry<M>(
+        &self,
+        question: M,
+    ) -> impl Future<Output = Option<M::Result>> + Send + use<M>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Registry: Handler<M>,
+        Context<Registry>: ToEnvelope<Registry, M>,
+    {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a question of a program; not the delivery path"
+        )]
+        let answer = self.registry.get().map(|registry| registry.send(question));
+        async move { answer?.await.ok() }
+    }
+}
+
+/// Something that a [`HubHandle`] leads to.
+pub(crate) trait AsHandle {
+    fn handle(&self) -> Arc<HubHandle>;
+}
+
+impl AsHandle for Rc<std::cell::RefCell<crate::hub::Hub>> {
+    fn handle(&self) -> Arc<HubHandle> {
+        Arc::clone(&self.borrow().handle)
+    }
+}
