@@ -1004,7 +1004,7 @@ fn clients_and_their_connections_end_sockets_for_a_reason() {
             ("transport close", Some(text_frame("1"))),
             ("client namespace disconnect", Some(text_frame("41"))),
             ("forced close", Some(text_frame("4nonsense"))),
-            ("forced server close", Some(text_frame(r#"42/other,["a"]"#))),
+            ("forced close", Some(text_frame(r#"42/other,["a"]"#))),
             ("parse error", Some(text_frame("nonsense"))),
             ("transport error", Some(text_frame("2"))),
             ("transport error", Some(vec![0xff, 0xff])),

@@ -394,7 +394,7 @@ fn what_a_client_does_wrong_decides_too() {
         let listening = listen(enabled(), |builder| builder.namespace("/", handlers)).await;
         for (text, reason, is_kept) in [
             ("4nonsense", "forced close", true),
-            (r#"42/other,["a"]"#, "forced server close", true),
+            (r#"42/other,["a"]"#, "forced close", true),
             ("2", "transport error", true),
             ("nonsense", "parse error", false),
         ] {

@@ -6,11 +6,11 @@
 /// |---|---|---|
 /// | `transport error` | the connection broke, or the client broke its rules | yes |
 /// | `transport close` | the client closed the connection | yes |
-/// | `forced close` | the server closed the session, or got what is no Socket.IO packet | yes |
+/// | `forced close` | the server closed the session: it got what is no Socket.IO packet, or one for a namespace the client is not in | yes |
 /// | `ping timeout` | the client was silent for too long | yes |
 /// | `parse error` | the client sent what is no Engine.IO packet | no |
 /// | `server shutting down` | the server ends | yes |
-/// | `forced server close` | the client was in no namespace, or sent a packet for one it is not in | yes |
+/// | `forced server close` | the same, over polling while no poll waits | yes |
 /// | `client namespace disconnect` | `socket.disconnect()` at the client | no |
 /// | `server namespace disconnect` | `socket.disconnect()` at the server | no |
 ///
