@@ -71,6 +71,16 @@ impl Outlet {
         self.wake();
     }
 
+    /// The body ends at once: what is queued is for nobody.
+    pub(crate) fn abort(&self) {
+        let mut state = self.state.lock();
+        state.frames.clear();
+        state.closed = true;
+        self.queued_bytes.store(0, Ordering::Relaxed);
+        drop(state);
+        self.wake();
+    }
+
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queued_bytes.load(Ordering::Relaxed)
     }

@@ -16,7 +16,7 @@ use futures_util::future::Either;
 
 use super::request::Facts;
 use super::{Endpoint, configure, engine, upgrade};
-use crate::carrier::Direct;
+use crate::carrier::{Direct, direct};
 use crate::config::{Carrier, ServerConfig};
 use crate::error::Error;
 use crate::server::Server;
@@ -138,8 +138,14 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             servers,
             routes,
         } = self;
+        let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
         let closing = servers.clone();
         let server = HttpServer::new(move || App::new().configure(Self::app(&servers, &routes)))
+            .on_connect(move |io, _| {
+                if let Some(stream) = io.downcast_ref::<TcpStream>() {
+                    direct::prepare(stream, heartbeat);
+                }
+            })
             .h1_allow_half_closed(false)
             .tcp_nodelay(true)
             .workers(workers)
@@ -155,6 +161,11 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .run();
         until_the_end(server, &address, workers, &closing).await
     }
+}
+
+/// How long a client may be silent before it is gone.
+fn heartbeat(server: &Server) -> Duration {
+    server.config().engine.ping_interval + server.config().engine.ping_timeout
 }
 
 /// Connections are capped by the limits of the configuration, with an answer; not here, in silence.

@@ -109,7 +109,9 @@ impl Server {
     /// Mounts this server into an actix-web `App`: `App::new().configure(server.routes())`.
     ///
     /// Build the `HttpServer` with `.h1_allow_half_closed(false)` and `.tcp_nodelay(true)`: the first
-    /// lets it notice a poll that the client breaks off, the second lets small frames leave at once.
+    /// lets it notice a poll that the client breaks off, the second lets small frames leave at once. The
+    /// connection of a client that reads nothing is yours: set `TCP_USER_TIMEOUT` in `.on_connect(…)`, as
+    /// [`Server::run`] does.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let shared = Arc::clone(&self.0);
         move |app| http::configure(&shared, app)

@@ -134,6 +134,9 @@ fn end_transport(mut seat: Seat, reason: DisconnectReason, close: Option<(u16, S
             // A client that has sent its close frame waits for us to end the connection.
             stream.end(frames, !closed_by_client);
         }
+        Link::Mounted(outlet) if reason == DisconnectReason::TransportError && close.is_none() => {
+            outlet.abort()
+        }
         Link::Mounted(outlet) => {
             for frame in seat.take_frames() {
                 outlet.push(frame);
