@@ -4,7 +4,7 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -594,41 +594,38 @@ fn what_is_sent_while_the_handler_thinks_is_not_lost() {
     });
 }
 
-/// Emits numbers from a thread of its own until told otherwise.
-fn emitting(server: &Server, name: &'static str) -> impl FnOnce() -> u64 + use<> {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let (server, stops) = (server.clone(), Arc::clone(&is_over));
-    let thread = std::thread::spawn(move || {
+/// Emits numbers from a thread of its own, as many as are allowed; `u64::MAX` ends it.
+fn emit_allowed(server: &Server, name: &'static str, allowed: &Arc<AtomicU64>) {
+    let (server, allowed) = (server.clone(), Arc::clone(allowed));
+    std::thread::spawn(move || {
         let mut n = 0;
-        while !stops.load(Ordering::Relaxed) {
-            server.root().emit(name, n);
-            n += 1;
-            if n % 16 == 0 {
-                std::thread::yield_now();
+        loop {
+            match allowed.load(Ordering::Relaxed) {
+                u64::MAX => return,
+                up_to if n < up_to => {
+                    server.root().emit(name, n);
+                    n += 1;
+                }
+                _ => std::thread::yield_now(),
             }
         }
-        n
     });
-    move || {
-        is_over.store(true, Ordering::Relaxed);
-        thread.join().unwrap()
-    }
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_while_a_client_comes_and_goes() {
     on_actix(async {
-        let mut config = enabled();
-        config.recovery.max_packets = 0;
-        config.limits.outbox_bytes = 0;
         let workers = [Worker::new(), Worker::new()];
-        let mut lobby = lobby(config);
+        let mut lobby = lobby(enabled());
         let (mut client, socket) = lobby.join_on(&workers[0]).await;
         let mut ticket = ticket(&mut client, &socket).await;
-        let stop = emitting(&lobby.server, "n");
+        let allowed: Arc<AtomicU64> = Arc::default();
+        emit_allowed(&lobby.server, "n", &allowed);
         let mut next = 0_u64;
-        for round in 0..40 {
-            for _ in 0..round * 3 % 50 {
+        for round in 0..60 {
+            // More than is read in this round: the thread emits while the client goes and comes.
+            allowed.fetch_add(40, Ordering::Relaxed);
+            for _ in 0..round * 3 % 40 {
                 let event = client.event("n").await.unwrap();
                 assert_eq!(event.args.first::<u64>().unwrap(), next, "round {round}");
                 next += 1;
@@ -642,11 +639,11 @@ fn nothing_is_lost_or_doubled_while_a_client_comes_and_goes() {
                 .await;
             assert!(lobby.hearing.connected().await.is_recovered());
         }
-        let n_emitted = stop();
-        while next < n_emitted {
+        while next < allowed.load(Ordering::Relaxed) {
             let event = client.event("n").await.unwrap();
             assert_eq!(event.args.first::<u64>().unwrap(), next);
             next += 1;
         }
+        allowed.store(u64::MAX, Ordering::Relaxed);
     });
 }
