@@ -606,7 +606,7 @@ fn emit_allowed(server: &Server, name: &'static str, allowed: &Arc<AtomicU64>) {
                     server.root().emit(name, n);
                     n += 1;
                 }
-                _ => std::thread::yield_now(),
+                _ => std::thread::park_timeout(Duration::from_millis(1)),
             }
         }
     });
