@@ -20,7 +20,30 @@ pub enum Message<'a> {
     Binary(&'a [u8]),
 }
 
-/// An application on Engine.IO; see [`crate::ServerBuilder::engine`].
+/// An application on Engine.IO; see [`crate::ServerBuilder::engine`]. A closure is one:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use greenroom::engine::{Client, Connection, Message};
+/// use greenroom::{Handshake, Server};
+///
+/// struct Echo(Client);
+///
+/// impl Connection for Echo {
+///     fn message(&mut self, message: Message<'_>) {
+///         match message {
+///             Message::Text(text) => self.0.send_text(text),
+///             Message::Binary(bytes) => self.0.send_binary(bytes.to_vec()),
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), greenroom::Error> {
+/// let server = Server::builder().engine(|client, _: &Arc<Handshake>| Echo(client)).build()?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Application: Send + Sync + 'static {
     /// A client has come. What is returned gets its messages, on the worker of the session.
     fn connect(&self, client: Client, handshake: &Arc<Handshake>) -> Box<dyn Connection>;

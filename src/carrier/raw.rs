@@ -18,6 +18,22 @@ type Serve = dyn Fn(WebSocket) -> Pin<Box<dyn Future<Output = ()>>> + Send + Syn
 
 /// A path where WebSockets are served without Engine.IO; see
 /// [`ServerBuilder::websocket`](crate::ServerBuilder::websocket).
+///
+/// ```
+/// use greenroom::{Server, WebSocket, WebSocketRoute};
+///
+/// # fn main() -> Result<(), greenroom::Error> {
+/// let echo = WebSocketRoute::new("/echo", |mut socket: WebSocket| async move {
+///     while let Some(message) = socket.receive().await {
+///         if !socket.send(&message).await {
+///             break;
+///         }
+///     }
+/// });
+/// let server = Server::builder().websocket(echo).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct WebSocketRoute {
     pub(crate) path: String,

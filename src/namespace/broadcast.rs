@@ -87,6 +87,18 @@ impl IntoRooms for &Vec<Room> {
 /// Made by [`Namespace::to`](super::Namespace::to), [`Socket::to`](super::Socket::to) and their
 /// siblings; each method narrows or widens it, and `emit` and the others use it. A socket that is
 /// addressed several times gets one packet.
+///
+/// ```
+/// # use greenroom::prelude::*;
+/// # async fn example(socket: Socket) -> Result<(), greenroom::EmitError> {
+/// socket.to(["red", "blue"]).except("muted").emit("news", ("hello", 1));
+///
+/// let answers = socket.namespace().to("red").emit_with_ack("vote", ()).await?;
+/// let yes = answers.responses.iter().filter(|answer| answer.first().unwrap_or(false)).count();
+/// println!("{yes} of {} said yes", answers.responses.len() + answers.missing);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a broadcast does nothing until it is emitted"]
 pub struct Broadcast {

@@ -12,8 +12,33 @@ use crate::protocol::socketio::Args;
 /// A client asks to join the namespace. Answer `Ok(())` to let it in, or refuse with a message and data
 /// that the client reads in its `connect_error`.
 ///
-/// To await something first, answer with a future: `type Result = ResponseActFuture<Self, Result<(),
-/// Refusal>>`. What is emitted to the socket meanwhile follows the answer; rooms can be joined.
+/// To await something first, answer with a future. What is emitted to the socket meanwhile follows the
+/// answer; rooms can be joined.
+///
+/// ```
+/// use greenroom::prelude::*;
+///
+/// struct Members;
+/// # impl Actor for Members {
+/// #     type Context = Context<Self>;
+/// # }
+///
+/// async fn is_member(name: String) -> bool {
+///     // a database, a file, another actor
+/// #   name == "ada"
+/// }
+///
+/// impl Handler<Connect> for Members {
+///     type Result = ResponseFuture<Result<(), Refusal>>;
+///
+///     fn handle(&mut self, Connect { socket }: Connect, _: &mut Context<Self>) -> Self::Result {
+///         let name = socket.handshake().query("name").unwrap_or_default().to_owned();
+///         Box::pin(async move {
+///             if is_member(name).await { Ok(()) } else { Err(Refusal::new("not a member")) }
+///         })
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Connect {
     /// The socket, not connected yet.

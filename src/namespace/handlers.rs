@@ -87,6 +87,31 @@ impl Definition {
 /// A handler actor that has one instance on each worker: nothing is shared, nothing crosses threads.
 ///
 /// `factory` makes an instance, also after one has stopped or panicked.
+///
+/// ```
+/// use greenroom::prelude::*;
+///
+/// #[derive(Default)]
+/// struct Echo;
+///
+/// impl Actor for Echo {
+///     type Context = Context<Self>;
+/// }
+///
+/// impl Handler<Event> for Echo {
+///     type Result = ();
+///
+///     fn handle(&mut self, event: Event, _: &mut Context<Self>) {
+///         let (_, _, args, ack) = event.into_parts();
+///         ack.send_args(&args);
+///     }
+/// }
+///
+/// # fn main() -> Result<(), greenroom::Error> {
+/// let server = Server::builder().namespace("/", per_worker(Echo::default).on_event()).build()?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn per_worker<A, F>(factory: F) -> Handlers<A>
 where
     A: Actor<Context = Context<A>>,
@@ -99,6 +124,43 @@ where
 /// state of all clients.
 ///
 /// `factory` makes the instance, also after one has stopped or panicked.
+///
+/// ```
+/// use greenroom::prelude::*;
+///
+/// /// How many clients are here, told to all whenever it changes.
+/// #[derive(Default)]
+/// struct Count(usize);
+///
+/// impl Actor for Count {
+///     type Context = Context<Self>;
+/// }
+///
+/// impl Handler<Connect> for Count {
+///     type Result = Result<(), Refusal>;
+///
+///     fn handle(&mut self, Connect { socket }: Connect, _: &mut Context<Self>) -> Self::Result {
+///         self.0 += 1;
+///         socket.namespace().emit("count", self.0);
+///         Ok(())
+///     }
+/// }
+///
+/// impl Handler<Disconnect> for Count {
+///     type Result = ();
+///
+///     fn handle(&mut self, Disconnect { socket, .. }: Disconnect, _: &mut Context<Self>) {
+///         self.0 -= 1;
+///         socket.namespace().emit("count", self.0);
+///     }
+/// }
+///
+/// # fn main() -> Result<(), greenroom::Error> {
+/// let count = shared(Count::default).on_connect().on_disconnect();
+/// let server = Server::builder().namespace("/", count).build()?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn shared<A, F>(factory: F) -> Handlers<A>
 where
     A: Actor<Context = Context<A>>,
@@ -237,6 +299,33 @@ impl<A: Actor<Context = Context<A>>> Handlers<A> {
 
     /// The actor gets the event `name` as [`On<T>`], its arguments parsed.
     ///
+    /// ```
+    /// # use greenroom::prelude::*;
+    /// #[derive(Deserialize)]
+    /// struct Move {
+    ///     x: i32,
+    ///     y: i32,
+    /// }
+    ///
+    /// #[derive(Default)]
+    /// struct Board;
+    /// # impl Actor for Board {
+    /// #     type Context = Context<Self>;
+    /// # }
+    ///
+    /// // socket.emit("move", { x: 1, y: 2 })
+    /// impl Handler<On<Move>> for Board {
+    ///     type Result = ();
+    ///
+    ///     fn handle(&mut self, On { args: Move { x, y }, socket, .. }: On<Move>, _: &mut Context<Self>) {
+    ///         socket.broadcast().volatile().emit("moved", (x, y));
+    ///     }
+    /// }
+    ///
+    /// let handlers = per_worker(Board::default).on::<Move>("move");
+    /// # drop(handlers);
+    /// ```
+    ///
     /// Shape: see [`Args::parse`](crate::Args::parse); a tuple (struct) takes the arguments one by one.
     pub fn on<T>(mut self, name: &str) -> Self
     where
@@ -272,6 +361,27 @@ impl<A: Actor<Context = Context<A>>> Handlers<A> {
 
     /// Adds a middleware: it runs, in the order of adding, when a client asks to join, before the actor
     /// hears of it. The first refusal ends the attempt.
+    ///
+    /// ```
+    /// # use greenroom::prelude::*;
+    /// # #[derive(Default)]
+    /// # struct Private;
+    /// # impl Actor for Private {
+    /// #     type Context = Context<Self>;
+    /// # }
+    /// #[derive(Deserialize)]
+    /// struct Auth {
+    ///     token: String,
+    /// }
+    ///
+    /// let handlers = per_worker(Private::default).middleware(|socket| async move {
+    ///     match socket.auth::<Auth>() {
+    ///         Ok(auth) if auth.token == "secret" => Ok(()),
+    ///         _ => Err(Refusal::new("unauthorized").with_data(401)),
+    ///     }
+    /// });
+    /// # drop(handlers);
+    /// ```
     pub fn middleware<F, Fut>(mut self, middleware: F) -> Self
     where
         F: Fn(Socket) -> Fut + Send + Sync + 'static,

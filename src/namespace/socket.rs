@@ -325,6 +325,15 @@ impl Socket {
 
     /// Emits an event and waits for the client's answer: await the result.
     ///
+    /// ```
+    /// # use greenroom::prelude::*;
+    /// # use std::time::Duration;
+    /// async fn ask(socket: Socket) -> Result<bool, greenroom::AckError> {
+    ///     let answer = socket.timeout(Duration::from_secs(5)).emit_with_ack("ready?", ()).await?;
+    ///     Ok(answer.first().unwrap_or(false))
+    /// }
+    /// ```
+    ///
     /// The arguments of the answer can be parsed or passed on.
     pub fn emit_with_ack<T: Serialize>(&self, name: &str, values: T) -> Answer {
         match Args::from_values(&values) {

@@ -55,7 +55,24 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds the namespaces whose names `matches` accepts; each is made when the first client asks for
+    /// Adds namespaces by pattern.
+    ///
+    /// ```
+    /// # use greenroom::prelude::*;
+    /// # #[derive(Default)]
+    /// # struct Game;
+    /// # impl Actor for Game {
+    /// #     type Context = Context<Self>;
+    /// # }
+    /// # fn main() -> Result<(), greenroom::Error> {
+    /// let server = Server::builder()
+    ///     .namespace_matching(|name, _| name.starts_with("/game-"), per_worker(Game::default))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// It adds those whose names `matches` accepts; each is made when the first client asks for
     /// it, all have the same handlers. Asked in the order of adding, after the names.
     pub fn namespace_matching<A: Actor<Context = Context<A>>>(
         mut self,
@@ -79,7 +96,21 @@ impl ServerBuilder {
         self
     }
 
-    /// Asks `allow` about each handshake; what it answers with `Err` refuses the client with HTTP 403,
+    /// Asks about each handshake.
+    ///
+    /// ```
+    /// # use greenroom::prelude::*;
+    /// # fn main() -> Result<(), greenroom::Error> {
+    /// let server = Server::builder()
+    ///     .allow_request(|request| async move {
+    ///         if request.header("user-agent").is_some() { Ok(()) } else { Err("who are you?".into()) }
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What `allow` answers with `Err` refuses the client with HTTP 403,
     /// the Engine.IO error 4 and that message.
     pub fn allow_request<F, Fut>(mut self, allow: F) -> Self
     where

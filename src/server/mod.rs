@@ -106,7 +106,23 @@ impl Server {
         &self.0.config
     }
 
-    /// Mounts this server into an actix-web `App`: `App::new().configure(server.routes())`.
+    /// Mounts this server into an actix-web `App`.
+    ///
+    /// ```no_run
+    /// use actix_web::{App, HttpServer};
+    /// use greenroom::prelude::*;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::builder().build()?;
+    /// HttpServer::new(move || App::new().configure(server.routes()))
+    ///     .h1_allow_half_closed(false)
+    ///     .tcp_nodelay(true)
+    ///     .bind(("127.0.0.1", 3000))?
+    ///     .run()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Build the `HttpServer` with `.h1_allow_half_closed(false)` and `.tcp_nodelay(true)`: the first
     /// lets it notice a poll that the client breaks off, the second lets small frames leave at once. The
