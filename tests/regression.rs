@@ -647,3 +647,45 @@ fn a_header_that_is_too_large_does_not_hide_others() {
         }
     });
 }
+
+/// Whether the kernel still has an established connection from `port`, seen from the server's side.
+fn is_established(server: std::net::SocketAddr, client: std::net::SocketAddr) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let ports = (
+        format!(":{:04X}", server.port()),
+        format!(":{:04X}", client.port()),
+    );
+    table.lines().skip(1).any(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields[1].ends_with(&ports.0) && fields[2].ends_with(&ports.1) && fields[3] == "01"
+    })
+}
+
+#[test]
+fn the_connection_of_a_client_that_does_not_read_is_ended() {
+    on_actix(async {
+        for carrier in CARRIERS {
+            let mut config = Config::default();
+            config.server.carrier = carrier;
+            config.limits.outbox_bytes = 1_000_000;
+            config.engine.ping_interval = Duration::from_secs(2);
+            config.engine.ping_timeout = Duration::from_secs(2);
+            let (handlers, mut hearing) = ear();
+            let listening = listen(config, |builder| builder.namespace("/", handlers)).await;
+            let lazy = Raw::join(&listening).await;
+            let client = lazy.stream.local_addr().unwrap();
+            let socket = hearing.connected().await;
+            assert!(is_established(listening.address, client));
+            while counter(&listening.server, "slow_consumer") == 0 {
+                socket.emit("flood", "x".repeat(100_000));
+                tokio::task::yield_now().await;
+            }
+            hearing.gone().await;
+            // On the direct carrier by us, mounted by the kernel when nothing was taken for a heartbeat.
+            eventually("the end of the connection", || {
+                !is_established(listening.address, client)
+            })
+            .await;
+        }
+    });
+}
