@@ -59,11 +59,13 @@ impl HubHandle {
     /// takes the same way to one hub, so what it says arrives in the order it was said.
     pub(crate) fn send(&self, command: Command) {
         if let Some(hub) = local(self.server)
-            && let Ok(mut hub) = hub.try_borrow_mut()
-            && hub.index == self.index
+            && hub
+                .try_borrow_mut()
+                .is_ok_and(|hub| hub.index == self.index)
         {
-            let after = hub.apply(command);
-            drop(hub);
+            // What others have sent before comes before.
+            self.take_mail(&hub);
+            let after = hub.borrow_mut().apply(command);
             return after.run();
         }
         self.inbox.lock().push(command);

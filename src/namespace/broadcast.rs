@@ -191,6 +191,8 @@ impl Broadcast {
     pub fn emit_args(self, name: &str, args: &Args) -> Result<(), EmitError> {
         let shared = self.nsp.shared();
         shared.check_event_name(name)?;
+        let nsp = Arc::clone(&self.nsp);
+        let _order = nsp.in_order(&self.flags);
         let logged = self
             .nsp
             .log(&self.flags, name, args, || self.selection.clone());

@@ -2,6 +2,7 @@
 
 mod ack;
 mod broadcast;
+mod dispatch;
 mod event;
 mod handlers;
 mod handshake;
@@ -19,8 +20,8 @@ use serde::Serialize;
 pub(crate) use ack::BroadcastAcks;
 pub use ack::{Ack, Answer, Answers};
 pub use broadcast::{Broadcast, IntoRooms};
+pub(crate) use dispatch::{Definition, Delivery, Dispatch, Env};
 pub use event::{Connect, Disconnect, Disconnecting, Event, On, RoomEvent};
-pub(crate) use handlers::{Definition, Delivery, Dispatch, Env};
 pub use handlers::{Handlers, per_worker, shared};
 pub use handshake::Handshake;
 pub use remote::RemoteSocket;

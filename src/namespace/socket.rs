@@ -301,6 +301,7 @@ impl Socket {
             rooms: smallvec![Room::from(self.inner.id.as_str())],
             ..Selection::default()
         };
+        let _order = nsp.in_order(&self.flags);
         let logged = nsp.log(&self.flags, name, args, own);
         let (number, args) = logged
             .as_ref()

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytestring::ByteString;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use super::handlers::Definition;
+use super::dispatch::Definition;
 use super::handshake::Handshake;
 use crate::hub::{Flags, Selection};
 use crate::protocol::socketio::Args;
@@ -22,6 +22,7 @@ pub(crate) struct NamespaceInner {
     pub(crate) definition: Arc<Definition>,
     shared: Arc<Shared>,
     next_ack_id: AtomicU64,
+    order: Mutex<()>,
     /// Sockets that are in it or on their way in.
     n_sockets: AtomicUsize,
 }
@@ -41,6 +42,14 @@ impl NamespaceInner {
 
     pub(crate) fn n_sockets(&self) -> usize {
         self.n_sockets.load(Ordering::Relaxed)
+    }
+
+    /// With recovery on: nobody else numbers and sends an event in this namespace while this is held, so that
+    /// clients get events in the order of their numbers. Otherwise one that is cut off between two of them
+    /// would miss the lower for ever.
+    pub(crate) fn in_order(&self, flags: &Flags) -> Option<MutexGuard<'_, ()>> {
+        let recovers = self.shared.recovery.is_some() && !flags.volatile;
+        recovers.then(|| self.order.lock())
     }
 
     /// Puts an event into the log of connection state recovery, if there is one and the event may be
@@ -104,6 +113,7 @@ impl Namespaces {
                 definition,
                 shared,
                 next_ack_id: AtomicU64::new(0),
+                order: Mutex::new(()),
                 n_sockets: AtomicUsize::new(0),
             })
         });
