@@ -186,3 +186,39 @@ impl Parcels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_is_framed_once_and_compressed_once_for_all_who_get_it() {
+        let parcel = Parcel::text(format!("42[\"a\",\"{}\"]", "b".repeat(2000)));
+        let deflate = Some(Deflate::new(&DeflateConfig::default()));
+        for compression in [None, deflate] {
+            let one = parcel.frame(Dialect::V4, compression);
+            let other = parcel.frame(Dialect::V4, compression);
+            assert_eq!(one.as_ptr(), other.as_ptr());
+        }
+        let (plain, packed) = (
+            parcel.frame(Dialect::V4, None),
+            parcel.frame(Dialect::V4, deflate),
+        );
+        assert!(packed.len() < plain.len() / 10);
+    }
+
+    #[test]
+    fn what_is_short_or_must_not_be_compressed_is_sent_plain() {
+        let deflate = Some(Deflate::new(&DeflateConfig::default()));
+        let short = Parcel::text("42[\"a\"]");
+        assert_eq!(
+            short.frame(Dialect::V4, deflate),
+            short.frame(Dialect::V4, None)
+        );
+        let flagged = Parcel::new(Body::Text("4".repeat(5000).into()), false);
+        assert_eq!(
+            flagged.frame(Dialect::V4, deflate),
+            flagged.frame(Dialect::V4, None)
+        );
+    }
+}
