@@ -62,6 +62,16 @@ counters! {
     AckTimeout => "ack_timeout",
     /// Connection states restored.
     Recovered => "recovered",
+    /// Events of other servers that nobody handles.
+    UnhandledServerEvent => "unhandled_server_event",
+    /// Messages of the cluster that make no sense.
+    ClusterJunk => "cluster_junk",
+    /// Messages of other wires on our channels.
+    ClusterForeign => "cluster_foreign",
+    /// Answers of other servers that came too late or that nobody asked for.
+    UnknownAnswer => "unknown_answer",
+    /// Messages to other servers that Redis did not get, or of which nobody knows.
+    PublishLost => "publish_lost",
 }
 
 /// The counters of a server.

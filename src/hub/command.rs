@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{MemberKey, Polling, SeatKey, Selection};
-use crate::namespace::{BroadcastAcks, Room};
+use crate::namespace::{BroadcastAcks, Room, ServerEvent};
 use crate::protocol::engineio::Sid;
 use crate::protocol::socketio::Encoded;
 use crate::session;
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     DropTransport {
         member: MemberKey,
     },
+    /// An event of another server, for the handler of its namespace on this worker.
+    ServerEvent(Box<ServerEvent>),
     /// The server ends.
     Shutdown,
 }

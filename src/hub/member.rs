@@ -134,12 +134,13 @@ impl Space {
         self.by_id.insert(id, key);
     }
 
-    /// Takes a socket out of the namespace and of `rooms`.
-    pub(crate) fn remove<'a>(
+    /// Takes a socket out of the namespace and of `rooms`; `emptied` hears of those it was the last in.
+    pub(crate) fn remove(
         &mut self,
         id: &SocketId,
         key: MemberKey,
-        rooms: impl Iterator<Item = &'a Room>,
+        rooms: &[Room],
+        emptied: impl Fn(&Room),
     ) {
         self.all.swap_remove(&key);
         // A recovered session may have given the id to a newer socket.
@@ -147,7 +148,9 @@ impl Space {
             self.by_id.remove(id);
         }
         for room in rooms {
-            self.leave(key, room);
+            if self.leave(key, room) {
+                emptied(room);
+            }
         }
     }
 
@@ -155,17 +158,25 @@ impl Space {
         self.all.is_empty()
     }
 
-    pub(crate) fn join(&mut self, key: MemberKey, room: Room) {
-        self.rooms.entry(room).or_default().insert(key);
+    /// Puts a socket into a room; `true` if it is the first.
+    pub(crate) fn join(&mut self, key: MemberKey, room: &Room) -> bool {
+        let members = self.rooms.entry(room.clone()).or_default();
+        let is_first = members.is_empty();
+        members.insert(key);
+        is_first
     }
 
-    pub(crate) fn leave(&mut self, key: MemberKey, room: &Room) {
-        if let Some(members) = self.rooms.get_mut(room) {
-            members.swap_remove(&key);
-            if members.is_empty() {
-                self.rooms.remove(room);
-            }
+    /// Takes a socket out of a room; `true` if it was the last.
+    pub(crate) fn leave(&mut self, key: MemberKey, room: &Room) -> bool {
+        let Some(members) = self.rooms.get_mut(room) else {
+            return false;
+        };
+        members.swap_remove(&key);
+        let is_empty = members.is_empty();
+        if is_empty {
+            self.rooms.remove(room);
         }
+        is_empty
     }
 
     /// Calls `visit` once for each member that `selection` addresses.

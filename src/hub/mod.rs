@@ -57,6 +57,8 @@ pub(crate) struct Hub {
     dirty: Vec<SeatKey>,
     flush: Rc<Notify>,
     stamp: u64,
+    /// What other threads have sent is being carried out.
+    takes_mail: bool,
     outbox_limit: usize,
     /// The packets that are the same for everybody.
     ping: Rc<Parcel>,
@@ -73,13 +75,24 @@ impl Hub {
             } => self.emit(member, packet, flags),
             Command::Fanout(fanout) => self.fan_out(&fanout),
             Command::Join { member, rooms } => {
-                if let Some(space) = self.space_of(member) {
-                    rooms.into_iter().for_each(|room| space.join(member, room));
+                let cluster = self.server.cluster.clone();
+                if let Some((nsp, space)) = self.space_of(member) {
+                    for room in rooms {
+                        if space.join(member, &room)
+                            && let Some(cluster) = &cluster
+                        {
+                            cluster.room_entered(nsp, &room);
+                        }
+                    }
                 }
             }
             Command::Leave { member, room } => {
-                if let Some(space) = self.space_of(member) {
-                    space.leave(member, &room);
+                let cluster = self.server.cluster.clone();
+                if let Some((nsp, space)) = self.space_of(member)
+                    && space.leave(member, &room)
+                    && let Some(cluster) = &cluster
+                {
+                    cluster.room_left(nsp, &room);
                 }
             }
             Command::Disconnect { member, close } => self.disconnect(member, close),
@@ -115,6 +128,7 @@ impl Hub {
                 None => command.refuse(),
             },
             Command::Polling { sid, question } => self.polling(&sid, question),
+            Command::ServerEvent(event) => return After::ServerEvent(event),
             Command::Shutdown => session::shut_down_all(self),
             Command::DropTransport { member } => {
                 if let Some(seat) = self
@@ -129,9 +143,9 @@ impl Hub {
         After::Nothing
     }
 
-    fn space_of(&mut self, member: MemberKey) -> Option<&mut Space> {
+    fn space_of(&mut self, member: MemberKey) -> Option<(u32, &mut Space)> {
         let nsp = self.members.get(member)?.socket.namespace().index;
-        self.spaces.get_mut(&nsp)
+        Some((nsp, self.spaces.get_mut(&nsp)?))
     }
 
     /// Ends a socket on behalf of the server: DISCONNECT leaves after what was emitted before.
@@ -196,6 +210,9 @@ impl Hub {
             member.socket.id().clone(),
         );
         let key = self.members.insert(member);
+        if let Some(cluster) = &self.server.cluster {
+            cluster.room_entered(nsp, &id.as_str().into());
+        }
         self.spaces.entry(nsp).or_default().insert(id, key);
         if let Some(seat) = self.seats.get_mut(seat) {
             seat.members.push(key);
@@ -228,10 +245,17 @@ impl Hub {
         let member = self.members.remove(key)?;
         let nsp = member.socket.namespace().index;
         if let Some(space) = self.spaces.get_mut(&nsp) {
-            space.remove(member.socket.id(), key, rooms.iter());
+            let cluster = self.server.cluster.as_deref();
+            let left = |room: &Room| {
+                if let Some(cluster) = cluster {
+                    cluster.room_left(nsp, room);
+                }
+            };
+            space.remove(member.socket.id(), key, rooms, left);
             if space.is_empty() {
                 self.spaces.remove(&nsp);
             }
+            left(&member.socket.id().as_str().into());
         }
         if let Some(seat) = self.seats.get_mut(member.seat) {
             seat.members.retain(|other| *other != key);

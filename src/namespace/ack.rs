@@ -1,4 +1,4 @@
-//! Acknowledgements: those we owe ([`Ack`]) and those we wait for ([`Answer`], [`Answers`]).
+//! Acknowledgements: those we owe ([`Ack`]) and those we wait for ([`Answer`]).
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -12,7 +12,8 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::socket::Socket;
-use crate::error::AckError;
+use super::broadcast_acks::{Answers, BroadcastAcks};
+use crate::error::{AckError, EmitError};
 use crate::metrics::Counter;
 use crate::protocol::socketio::Args;
 
@@ -182,6 +183,16 @@ impl Answer {
         Self(Box::pin(std::future::ready(Err(err))))
     }
 
+    /// The first answer to a broadcast that addresses one socket, wherever it is.
+    pub(crate) fn of_one(
+        answers: impl Future<Output = Result<Answers, EmitError>> + Send + 'static,
+    ) -> Self {
+        Self(Box::pin(async move {
+            let answers = answers.await.map_err(AckError::Unsent)?;
+            answers.responses.into_iter().next().ok_or(AckError::Timeout)
+        }))
+    }
+
     pub(crate) fn new(
         socket: Socket,
         id: u64,
@@ -210,97 +221,3 @@ impl Future for Answer {
     }
 }
 
-/// What became of a broadcast with acks.
-#[derive(Clone, Debug, Default)]
-pub struct Answers {
-    /// The arguments of each answer, in the order of arrival.
-    pub responses: Vec<Args>,
-    /// How many clients were asked and did not answer: the deadline came first, or they went.
-    pub missing: usize,
-}
-
-impl Answers {
-    /// Whether every client that was asked has answered.
-    #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        self.missing == 0
-    }
-}
-
-/// Collects the answers to one broadcast from all hubs.
-#[derive(Debug)]
-pub(crate) struct BroadcastAcks {
-    state: Mutex<Collected>,
-}
-
-#[derive(Debug)]
-struct Collected {
-    hubs_left: usize,
-    asked: usize,
-    lost: usize,
-    responses: Vec<Args>,
-    done: Option<oneshot::Sender<()>>,
-}
-
-impl BroadcastAcks {
-    pub(crate) fn new(hubs: usize) -> (Arc<Self>, oneshot::Receiver<()>) {
-        let (done, receiver) = oneshot::channel();
-        let state = Collected {
-            hubs_left: hubs,
-            asked: 0,
-            lost: 0,
-            responses: Vec::new(),
-            done: Some(done),
-        };
-        let acks = Self {
-            state: Mutex::new(state),
-        };
-        acks.state.lock().finish_if_complete();
-        (Arc::new(acks), receiver)
-    }
-
-    /// A hub has asked so many clients.
-    pub(crate) fn hub_done(&self, asked: usize) {
-        let mut state = self.state.lock();
-        state.asked += asked;
-        state.hubs_left = state.hubs_left.saturating_sub(1);
-        state.finish_if_complete();
-    }
-
-    /// Nobody collects any more.
-    fn is_over(&self) -> bool {
-        self.state.lock().done.is_none()
-    }
-
-    fn answered(&self, args: Option<Args>) {
-        let mut state = self.state.lock();
-        match args {
-            Some(args) => state.responses.push(args),
-            None => state.lost += 1,
-        }
-        state.finish_if_complete();
-    }
-
-    /// What is there now; later answers are not collected.
-    pub(crate) fn take(&self) -> Answers {
-        let mut state = self.state.lock();
-        state.done = None;
-        let responses = std::mem::take(&mut state.responses);
-        Answers {
-            missing: state.asked.saturating_sub(responses.len()),
-            responses,
-        }
-    }
-}
-
-impl Collected {
-    fn finish_if_complete(&mut self) {
-        if self.hubs_left == 0
-            && self.responses.len() + self.lost >= self.asked
-            && let Some(done) = self.done.take()
-        {
-            // Whoever waited may have gone.
-            let _ = done.send(());
-        }
-    }
-}

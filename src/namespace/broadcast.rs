@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use bytestring::ByteString;
 use tokio::sync::oneshot;
 
-use super::ack::{Answers, BroadcastAcks};
+use super::broadcast_acks::{Answers, BroadcastAcks};
+use super::gathered::{Gathered, Silent};
 use super::remote::RemoteSocket;
 use super::socket::Room;
 use super::table::NamespaceInner;
+use crate::cluster::{Cluster, opt_flags};
 use crate::error::EmitError;
 use crate::hub::{Change, Command, Fanout, Flags, Selection};
-use crate::metrics::{Counter, Metrics};
+use crate::metrics::Counter;
 use crate::protocol::socketio::Args;
 use crate::registry;
 
@@ -106,6 +109,8 @@ pub struct Broadcast {
     selection: Selection,
     flags: Flags,
     is_local: bool,
+    /// It addresses one socket by its id.
+    expects_one: bool,
     timeout: Option<Duration>,
 }
 
@@ -116,8 +121,20 @@ impl Broadcast {
             selection: Selection::default(),
             flags: Flags::default(),
             is_local: false,
+            expects_one: false,
             timeout: None,
         }
+    }
+
+    pub(super) const fn expect_one(mut self) -> Self {
+        self.expects_one = true;
+        self
+    }
+
+    /// The other servers, if they are addressed too.
+    fn cluster(&self) -> Option<&Cluster> {
+        let cluster = self.nsp.shared().cluster.as_deref();
+        cluster.filter(|_| !self.is_local)
     }
 
     pub(crate) const fn with_flags(mut self, flags: Flags) -> Self {
@@ -189,25 +206,14 @@ impl Broadcast {
     /// # Errors
     /// The name is reserved or too long.
     pub fn emit_args(self, name: &str, args: &Args) -> Result<(), EmitError> {
-        let shared = self.nsp.shared();
-        shared.check_event_name(name)?;
-        let nsp = Arc::clone(&self.nsp);
-        let _order = nsp.in_order(&self.flags);
-        let logged = self
-            .nsp
-            .log(&self.flags, name, args, || self.selection.clone());
-        let (logged, args) = logged
-            .as_ref()
-            .map_or((0, args), |(number, args)| (*number, args));
-        let fanout = Fanout {
-            nsp: self.nsp.index,
-            packet: shared.dialect().event(self.nsp.name(), None, name, args),
-            selection: self.selection,
-            flags: self.flags,
-            acks: None,
-            logged,
-        };
-        shared.fan_out(fanout);
+        self.nsp.shared().check_event_name(name)?;
+        // First, so that the other servers work while this one does.
+        if let Some(cluster) = self.cluster() {
+            let mut flags = opt_flags(self.flags);
+            flags.expect_single_response = self.expects_one;
+            cluster.broadcast(self.nsp.name(), &self.selection, flags, name, args);
+        }
+        self.nsp.deliver(self.selection, self.flags, name, args);
         Ok(())
     }
 
@@ -247,10 +253,24 @@ impl Broadcast {
         shared.check_event_name(name)?;
         let id = self.nsp.next_ack_id();
         let hubs = shared.hubs_now();
-        let (acks, done) = BroadcastAcks::new(hubs.len());
+        let cluster = self.cluster();
+        let (acks, done) = BroadcastAcks::new(hubs.len(), cluster.is_some());
         let timeout = self
             .timeout
             .unwrap_or(shared.config.socketio.default_ack_timeout);
+        let request = cluster.map(|cluster| {
+            let mut flags = opt_flags(self.flags);
+            flags.timeout = Some(timeout);
+            flags.expect_single_response = self.expects_one;
+            let id = cluster.pending.collect(&acks);
+            let nsp = self.nsp.name();
+            cluster.broadcast_with_ack(nsp, &id, &self.selection, flags, name, args);
+            shared.tell_registry(|| registry::CountForAcks {
+                nsp: nsp.into(),
+                acks: Arc::clone(&acks),
+            });
+            id
+        });
         let fanout = Arc::new(Fanout {
             nsp: self.nsp.index,
             packet: shared
@@ -268,24 +288,38 @@ impl Broadcast {
             acks,
             done,
             timeout,
-            metrics: Arc::clone(&shared.metrics),
+            request,
+            nsp: self.nsp,
         })
     }
 
     /// The sockets it addresses, with their rooms, data and handshakes, sorted by id. Asked at once.
-    pub fn fetch_sockets(self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
+    ///
+    /// In a cluster all servers are asked. The answer comes when all have answered, or after
+    /// `redis.requests_timeout` with what is there and the names of those that were silent.
+    pub fn fetch_sockets(
+        self,
+    ) -> impl Future<Output = Gathered<Vec<RemoteSocket>>> + Send + use<> {
+        let nsp = self.nsp;
         let question = registry::FetchSockets {
-            nsp: self.nsp.index,
+            index: nsp.index,
+            nsp: nsp.name().into(),
             selection: self.selection,
+            is_local: self.is_local,
         };
-        let answer = self.nsp.shared().ask_registry(question);
+        let answer = nsp.shared().ask_registry(question);
         async move {
-            answer
-                .await
-                .unwrap_or_default()
+            let found = answer.await.unwrap_or_default();
+            let (here, elsewhere) = found.found;
+            let here = here.into_iter().map(RemoteSocket::here);
+            let elsewhere = elsewhere
                 .into_iter()
-                .map(RemoteSocket::new)
-                .collect()
+                .map(|socket| RemoteSocket::elsewhere(&nsp, socket));
+            let mut sockets: Vec<_> = here.chain(elsewhere).collect();
+            sockets.sort_by(|a, b| a.id().cmp(b.id()));
+            // Of one that is moving from a server to another, both may say that it is theirs.
+            sockets.dedup_by(|a, b| a.id() == b.id());
+            Gathered::new(sockets, found.silent)
         }
     }
 
@@ -305,6 +339,9 @@ impl Broadcast {
     }
 
     fn change(self, change: &Change) {
+        if let Some(cluster) = self.cluster() {
+            cluster.change(self.nsp.name(), &self.selection, change);
+        }
         let Self { nsp, selection, .. } = self;
         nsp.shared().to_all_hubs(|| Command::Change {
             nsp: nsp.index,
@@ -319,21 +356,33 @@ struct Asked {
     acks: Arc<BroadcastAcks>,
     done: oneshot::Receiver<()>,
     timeout: Duration,
-    metrics: Arc<Metrics>,
+    /// Under which the other servers answer.
+    request: Option<ByteString>,
+    nsp: Arc<NamespaceInner>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let (Some(cluster), Some(id)) = (&self.nsp.shared().cluster, &self.request) {
+            cluster.pending.forget(id);
+        }
+    }
 }
 
 async fn collect(asked: Result<Asked, EmitError>) -> Result<Answers, EmitError> {
-    let Asked {
-        acks,
-        done,
-        timeout,
-        metrics,
-    } = asked?;
+    let mut asked = asked?;
     // At the deadline the answers so far are the result.
-    let _ = tokio::time::timeout(timeout, done).await;
-    let answers = acks.take();
+    let _ = tokio::time::timeout(asked.timeout, &mut asked.done).await;
+    let shared = asked.nsp.shared();
+    let answers = asked.acks.take(|expected, answered, from| {
+        match (&asked.request, &shared.cluster, expected) {
+            (None, _, _) | (_, None, _) => Silent::default(),
+            (Some(_), Some(cluster), Some(expected)) => cluster.silent(expected, answered, from),
+            (Some(_), Some(cluster), None) => cluster.all_silent(),
+        }
+    });
     for _ in 0..answers.missing {
-        metrics.count(Counter::AckTimeout);
+        shared.metrics.count(Counter::AckTimeout);
     }
     Ok(answers)
 }

@@ -12,6 +12,7 @@ use bytestring::ByteString;
 use parking_lot::Mutex;
 
 use super::event::{Connect, Disconnect, Disconnecting, Event};
+use super::server_event::ServerEvent;
 use super::socket::Socket;
 use crate::error::Refusal;
 use crate::metrics::{Counter, Metrics};
@@ -40,6 +41,8 @@ pub(crate) trait Dispatch {
     fn connect(&self, socket: Socket) -> Option<BoxFuture<Result<(), Refusal>>>;
     fn event(&self, event: Event) -> Delivery;
     fn disconnected(&self, ended: Disconnecting);
+    /// An event of another server.
+    fn server_event(&self, event: ServerEvent);
 }
 
 /// A namespace as its author registered it.
@@ -86,6 +89,8 @@ pub(super) type AskConnect<A> = Box<
     dyn Fn(&Addr<A>, Connect) -> BoxFuture<Result<Result<(), Refusal>, MailboxError>> + Send + Sync,
 >;
 pub(super) type Tell<A, M> = Box<dyn Fn(&Addr<A>, M) + Send + Sync>;
+/// Gives the message back if the mailbox is full or closed.
+pub(super) type TryTell<A, M> = Box<dyn Fn(&Addr<A>, M) -> Result<(), M> + Send + Sync>;
 
 pub(super) struct Plan<A: Actor<Context = Context<A>>> {
     pub(super) factory: Box<dyn Fn() -> A + Send + Sync>,
@@ -94,6 +99,7 @@ pub(super) struct Plan<A: Actor<Context = Context<A>>> {
     pub(super) disconnect: Option<Tell<A, Disconnect>>,
     pub(super) events: HashMap<ByteString, Route<A>>,
     pub(super) fallback: Option<Route<A>>,
+    pub(super) server_event: Option<TryTell<A, ServerEvent>>,
 }
 
 /// What a mailbox said.
@@ -246,6 +252,24 @@ impl<A: Actor<Context = Context<A>>> Dispatch for Runner<A> {
         }
         if let Some(tell) = &plan.disconnect {
             self.with_addr(|addr| tell(addr, Disconnect { socket, reason }));
+        }
+    }
+
+    fn server_event(&self, event: ServerEvent) {
+        let Some(tell) = &self.plan.server_event else {
+            log::debug!("nobody handles an event of a server event={}", event.name());
+            return event.unheard(Counter::UnhandledServerEvent);
+        };
+        let mut event = Some(event);
+        let told = self.with_addr(|addr| event.take().map(|event| tell(addr, event)));
+        let back = match told.flatten() {
+            Some(Ok(())) => return,
+            Some(Err(event)) => Some(event),
+            None => event,
+        };
+        if let Some(event) = back {
+            log::warn!("an event of a server is lost, its handler is full or gone event={}", event.name());
+            event.unheard(Counter::HandlerGone);
         }
     }
 }

@@ -16,6 +16,7 @@ use super::dispatch::{
     Definition, EventMiddleware, Life, NamespaceMiddleware, Plan, Route, Runner, Sent,
 };
 use super::event::{Connect, Disconnect, Disconnecting, Event, On};
+use super::server_event::ServerEvent;
 use super::socket::Socket;
 use crate::error::Refusal;
 use crate::metrics::Counter;
@@ -167,6 +168,7 @@ impl<A: Actor<Context = Context<A>>> Handlers<A> {
                 disconnect: None,
                 events: HashMap::new(),
                 fallback: None,
+                server_event: None,
             },
             is_shared,
             middleware: Vec::new(),
@@ -268,6 +270,21 @@ impl<A: Actor<Context = Context<A>>> Handlers<A> {
         A: Handler<Event>,
     {
         self.plan.fallback = Some(Box::new(|addr, event, _| send(addr, event, |event| event)));
+        self
+    }
+
+    /// The actor gets the events of other servers, by `Handler<ServerEvent>`; see [`ServerEvent`].
+    ///
+    /// Nothing holds other servers back: what does not fit into the actor's mailbox is lost, logged and counted.
+    pub fn on_server_event(mut self) -> Self
+    where
+        A: Handler<ServerEvent>,
+    {
+        self.plan.server_event = Some(Box::new(|addr, event| {
+            addr.try_send(event).map_err(|err| match err {
+                SendError::Full(event) | SendError::Closed(event) => event,
+            })
+        }));
         self
     }
 

@@ -88,7 +88,7 @@ impl Handshake {
 }
 
 /// A handshake with the auth payload of one socket, as the object of the reference.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HandshakeObject {
     handshake: Arc<Handshake>,
     auth: Value,
@@ -106,6 +106,46 @@ impl HandshakeObject {
             handshake: Arc::clone(&socket.handshake),
             auth,
         }
+    }
+
+    /// From what another server says of one of its sockets. What is missing or of another type is empty:
+    /// servers that are no Node.js send less.
+    pub(crate) fn of_another_server(object: &Value) -> Self {
+        let text = |key| object.member(key).and_then(Value::as_str);
+        let pairs = |key| match object.member(key) {
+            Some(Value::Object(members)) => members
+                .iter()
+                .filter_map(|(name, value)| Some((name.as_str().into(), value.as_str()?.into())))
+                .collect(),
+            _ => Box::default(),
+        };
+        let issued = match object.member("issued") {
+            Some(Value::Number(ms)) => Duration::from_millis(ms.as_u64().unwrap_or_default()),
+            _ => Duration::ZERO,
+        };
+        let handshake = Handshake {
+            headers: pairs("headers"),
+            url: text("url").unwrap_or_default().into(),
+            query: pairs("query"),
+            address: text("address").and_then(|address| address.parse().ok()),
+            secure: object.member("secure") == Some(&Value::Bool(true)),
+            issued,
+        };
+        Self {
+            handshake: Arc::new(handshake),
+            auth: object
+                .member("auth")
+                .cloned()
+                .unwrap_or_else(|| Value::Object(IndexMap::new())),
+        }
+    }
+
+    pub(crate) fn request(&self) -> &Handshake {
+        &self.handshake
+    }
+
+    pub(crate) const fn auth(&self) -> &Value {
+        &self.auth
     }
 }
 
@@ -145,6 +185,36 @@ fn http_date(since_epoch: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_server_says_is_read_as_far_as_it_goes() {
+        let node: Value = serde_json::from_value(serde_json::json!({
+            "headers": {"host": "a", "set": ["b"]},
+            "time": "Mon Nov 23 2026 09:01:19 GMT+0000 (Coordinated Universal Time)",
+            "address": "::1",
+            "xdomain": false,
+            "secure": true,
+            "issued": 1_763_000_000_123_u64,
+            "url": "/socket.io/?EIO=4",
+            "query": {"EIO": "4"},
+            "auth": {"token": "t"},
+        }))
+        .unwrap();
+        let object = HandshakeObject::of_another_server(&node);
+        let request = object.request();
+        assert_eq!(request.header("host"), Some("a"));
+        assert_eq!(request.query("EIO"), Some("4"));
+        assert_eq!(request.url(), "/socket.io/?EIO=4");
+        assert_eq!(request.address(), Some([0, 0, 0, 0, 0, 0, 0, 1].into()));
+        assert!(request.is_secure());
+        assert_eq!(request.issued(), Duration::from_millis(1_763_000_000_123));
+        assert_eq!(object.auth().member("token").and_then(Value::as_str), Some("t"));
+        for less in [Value::Null, Value::from(1), serde_json::from_str("{}").unwrap()] {
+            let object = HandshakeObject::of_another_server(&less);
+            assert_eq!(object.request().url(), "");
+            assert_eq!(*object.auth(), Value::Object(IndexMap::new()));
+        }
+    }
 
     #[test]
     fn it_has_the_shape_of_the_reference() {

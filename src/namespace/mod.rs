@@ -2,11 +2,14 @@
 
 mod ack;
 mod broadcast;
+mod broadcast_acks;
 mod dispatch;
 mod event;
+mod gathered;
 mod handlers;
 mod handshake;
 mod remote;
+mod server_event;
 mod socket;
 mod socket_state;
 mod table;
@@ -17,19 +20,24 @@ use std::time::Duration;
 use actix::Recipient;
 use serde::Serialize;
 
-pub(crate) use ack::BroadcastAcks;
-pub use ack::{Ack, Answer, Answers};
+pub use ack::{Ack, Answer};
 pub use broadcast::{Broadcast, IntoRooms};
+pub use broadcast_acks::Answers;
+pub(crate) use broadcast_acks::{BroadcastAcks, Relay, Relayed};
 pub(crate) use dispatch::{Definition, Delivery, Dispatch, Env};
 pub use event::{Connect, Disconnect, Disconnecting, Event, On, RoomEvent};
+pub use gathered::{Gathered, Silent};
 pub use handlers::{Handlers, per_worker, shared};
 pub use handshake::Handshake;
 pub use remote::RemoteSocket;
+pub use server_event::{ServerAck, ServerEvent};
 pub use socket::{Room, Socket};
 pub(crate) use socket_state::{Opening, SocketInner};
 pub(crate) use table::{NamespaceInner, Namespaces, Predicate};
 
 use crate::error::EmitError;
+use crate::protocol::adapter::Request;
+use crate::protocol::socketio::Args;
 use crate::registry;
 
 /// A namespace: emits to its sockets and asks about them, from any thread. Cheap to clone.
@@ -122,8 +130,10 @@ impl Namespace {
         self.broadcast().emit_with_ack(name, values)
     }
 
-    /// All its sockets, sorted by id.
-    pub fn fetch_sockets(&self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
+    /// All its sockets, in the whole cluster; see [`Broadcast::fetch_sockets`].
+    pub fn fetch_sockets(
+        &self,
+    ) -> impl Future<Output = Gathered<Vec<RemoteSocket>>> + Send + use<> {
         self.broadcast().fetch_sockets()
     }
 
@@ -142,23 +152,98 @@ impl Namespace {
         self.broadcast().disconnect_sockets(close);
     }
 
-    /// The names of all rooms, sorted, those of the sockets' own ids included.
-    pub fn all_rooms(&self) -> impl Future<Output = Vec<Room>> + Send + use<> {
-        let answer = self
-            .0
-            .shared()
-            .ask_registry(registry::AllRooms { nsp: self.0.index });
+    /// The names of all rooms in the whole cluster, sorted, those of the sockets' own ids included. Asked at once.
+    pub fn all_rooms(&self) -> impl Future<Output = Gathered<Vec<Room>>> + Send + use<> {
+        let answer = self.0.shared().ask_registry(registry::AllRooms {
+            index: self.0.index,
+            nsp: self.0.name().into(),
+        });
         async move { answer.await.unwrap_or_default() }
     }
 
-    /// How many sockets are in a room.
-    pub fn room_size(&self, room: &str) -> impl Future<Output = usize> + Send + use<> {
+    /// How many sockets are in a room, in the whole cluster. Asked at once.
+    pub fn room_size(&self, room: &str) -> impl Future<Output = Gathered<usize>> + Send + use<> {
         let question = registry::RoomSize {
-            nsp: self.0.index,
+            index: self.0.index,
+            nsp: self.0.name().into(),
             room: room.into(),
         };
         let answer = self.0.shared().ask_registry(question);
         async move { answer.await.unwrap_or_default() }
+    }
+
+    /// How many servers have this namespace: this one, and those that Redis knows to listen to its requests.
+    ///
+    /// While Redis is away it is this one and those that were there before, which are
+    /// [silent](Gathered::silent).
+    pub fn server_count(&self) -> impl Future<Output = Gathered<usize>> + Send + use<> {
+        let nsp = self.0.name().into();
+        let answer = self
+            .0
+            .shared()
+            .ask_registry(registry::CountServers { nsp });
+        async move { answer.await.unwrap_or(Gathered::alone(1)) }
+    }
+
+    /// Sends an event to the other servers of the cluster, where handlers of this namespace get it as
+    /// [`ServerEvent`]. Without a cluster nobody is there to hear it.
+    ///
+    /// Shape: as [`Namespace::emit`], but as JSON: binary arrives as `{"type": "Buffer", "data": [1, 2]}`.
+    ///
+    /// # Errors
+    /// The values cannot be serialized, or the name is reserved or too long.
+    pub fn server_side_emit<T: Serialize>(&self, name: &str, values: T) -> Result<(), EmitError> {
+        self.server_side_emit_args(name, &Args::from_values(&values)?)
+    }
+
+    /// As [`Namespace::server_side_emit`], with arguments that are encoded already.
+    ///
+    /// # Errors
+    /// The name is reserved or too long.
+    pub fn server_side_emit_args(&self, name: &str, args: &Args) -> Result<(), EmitError> {
+        let shared = self.0.shared();
+        shared.check_server_event_name(name)?;
+        if let Some(cluster) = &shared.cluster {
+            let request = Request::server_side_emit(None, name.into(), args.clone());
+            cluster.request(self.0.name(), &request);
+        }
+        Ok(())
+    }
+
+    /// As [`Namespace::server_side_emit`], and waits for an answer of each server, `redis.requests_timeout` at most.
+    ///
+    /// An answer is one value. A server that has no handler for it is silent.
+    ///
+    /// # Errors
+    /// As [`Namespace::server_side_emit`]; nothing was sent then.
+    pub fn server_side_emit_with_ack<T: Serialize>(
+        &self,
+        name: &str,
+        values: T,
+    ) -> impl Future<Output = Result<Gathered<Vec<Args>>, EmitError>> + Send + use<T> {
+        let args = Args::from_values(&values).map_err(EmitError::from);
+        let asked = args.map(|args| self.server_side_emit_args_with_ack(name, &args));
+        async move { asked?.await }
+    }
+
+    /// As [`Namespace::server_side_emit_with_ack`], with arguments that are encoded already.
+    ///
+    /// # Errors
+    /// The name is reserved or too long; nothing was sent then.
+    pub fn server_side_emit_args_with_ack(
+        &self,
+        name: &str,
+        args: &Args,
+    ) -> impl Future<Output = Result<Gathered<Vec<Args>>, EmitError>> + Send + use<> {
+        let shared = self.0.shared();
+        let asked = shared.check_server_event_name(name).map(|()| {
+            shared.ask_registry(registry::AskServers {
+                nsp: self.0.name().into(),
+                name: name.into(),
+                args: args.clone(),
+            })
+        });
+        async move { Ok(asked?.await.unwrap_or_default()) }
     }
 
     /// The server it belongs to.

@@ -8,43 +8,69 @@ use serde::de::DeserializeOwned;
 use serde::ser::SerializeStruct;
 
 use super::broadcast::{Broadcast, IntoRooms};
-use super::handshake::HandshakeObject;
+use super::handshake::{Handshake, HandshakeObject};
 use super::socket::{Room, Socket};
 use super::socket_state::SocketInner;
+use super::table::NamespaceInner;
 use crate::SocketId;
 use crate::error::{ArgsError, EmitError};
+use crate::protocol::adapter::FetchedSocket;
 use crate::protocol::socketio::{Args, Value};
 
-/// A socket that [`Broadcast::fetch_sockets`] found: what was true of it then, and the means to address
-/// it now.
+/// A socket that [`Broadcast::fetch_sockets`] found, on this server or another: what was true of it then, and
+/// the means to address it now.
 ///
 /// Shape (serialized): `{"id", "handshake", "rooms", "data"}`, as servers of a cluster exchange it.
 #[derive(Clone, Debug)]
 pub struct RemoteSocket {
-    socket: Arc<SocketInner>,
+    nsp: Arc<NamespaceInner>,
+    id: SocketId,
     rooms: Vec<Room>,
     data: Value,
+    handshake: HandshakeObject,
+    /// Set if it is on this server.
+    here: Option<Arc<SocketInner>>,
 }
 
 impl RemoteSocket {
-    pub(crate) fn new(socket: Arc<SocketInner>) -> Self {
+    pub(crate) fn here(socket: Arc<SocketInner>) -> Self {
         Self {
+            nsp: Arc::clone(&socket.nsp),
+            id: socket.id().clone(),
             rooms: socket.rooms(),
             data: socket.data(),
-            socket,
+            handshake: HandshakeObject::new(&socket),
+            here: Some(socket),
+        }
+    }
+
+    pub(crate) fn elsewhere(nsp: &Arc<NamespaceInner>, fetched: FetchedSocket) -> Self {
+        Self {
+            nsp: Arc::clone(nsp),
+            id: SocketId::from(&*fetched.id),
+            rooms: fetched.rooms,
+            data: fetched.data,
+            handshake: HandshakeObject::of_another_server(&fetched.handshake),
+            here: None,
         }
     }
 
     /// The id of the socket.
     #[must_use]
-    pub fn id(&self) -> &SocketId {
-        self.socket.id()
+    pub const fn id(&self) -> &SocketId {
+        &self.id
     }
 
     /// The rooms it was in.
     #[must_use]
     pub fn rooms(&self) -> &[Room] {
         &self.rooms
+    }
+
+    /// Whether it is connected to this very server.
+    #[must_use]
+    pub const fn is_here(&self) -> bool {
+        self.here.is_some()
     }
 
     /// Its data, parsed.
@@ -57,8 +83,8 @@ impl RemoteSocket {
 
     /// The request that opened its session.
     #[must_use]
-    pub fn handshake(&self) -> &super::Handshake {
-        &self.socket.handshake
+    pub fn handshake(&self) -> &Handshake {
+        self.handshake.request()
     }
 
     /// The auth payload it came with; see [`Socket::auth`].
@@ -66,16 +92,16 @@ impl RemoteSocket {
     /// # Errors
     /// It has another shape.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
-        Socket::from(Arc::clone(&self.socket)).auth()
+        Args::from_vec(vec![self.handshake.auth().clone()]).first()
     }
 
     fn address(&self) -> Broadcast {
-        Broadcast::new(Arc::clone(&self.socket.nsp)).to(self.socket.id())
+        Broadcast::new(Arc::clone(&self.nsp)).to(&self.id)
     }
 
     /// Emits to it; see [`Socket::emit`].
     pub fn emit<T: Serialize>(&self, name: &str, values: T) {
-        self.address().emit(name, values);
+        self.address().expect_one().emit(name, values);
     }
 
     /// As [`RemoteSocket::emit`].
@@ -83,12 +109,13 @@ impl RemoteSocket {
     /// # Errors
     /// The values cannot be serialized, or the name is reserved or too long.
     pub fn try_emit<T: Serialize>(&self, name: &str, values: T) -> Result<(), EmitError> {
-        self.address().try_emit(name, values)
+        self.address().expect_one().try_emit(name, values)
     }
 
     /// Emits to it and waits for the answer; see [`Socket::emit_with_ack`].
     pub fn emit_with_ack<T: Serialize>(&self, name: &str, values: T) -> super::Answer {
-        Socket::from(Arc::clone(&self.socket)).emit_with_ack(name, values)
+        let timeout = self.nsp.shared().config.socketio.default_ack_timeout;
+        self.emit_with_ack_within(timeout, name, values)
     }
 
     /// As [`RemoteSocket::emit_with_ack`], waiting so long.
@@ -98,9 +125,17 @@ impl RemoteSocket {
         name: &str,
         values: T,
     ) -> super::Answer {
-        Socket::from(Arc::clone(&self.socket))
-            .timeout(timeout)
-            .emit_with_ack(name, values)
+        match &self.here {
+            Some(socket) => Socket::from(Arc::clone(socket))
+                .timeout(timeout)
+                .emit_with_ack(name, values),
+            None => super::Answer::of_one(
+                self.address()
+                    .timeout(timeout)
+                    .expect_one()
+                    .emit_with_ack(name, values),
+            ),
+        }
     }
 
     /// Makes it join rooms.
@@ -122,8 +157,8 @@ impl RemoteSocket {
 impl Serialize for RemoteSocket {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_struct("RemoteSocket", 4)?;
-        map.serialize_field("id", self.socket.id())?;
-        map.serialize_field("handshake", &HandshakeObject::new(&self.socket))?;
+        map.serialize_field("id", &self.id)?;
+        map.serialize_field("handshake", &self.handshake)?;
         map.serialize_field("rooms", &self.rooms)?;
         map.serialize_field("data", &self.data)?;
         map.end()

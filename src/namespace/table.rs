@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use bytestring::ByteString;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use super::dispatch::Definition;
+use super::dispatch::{Definition, Env};
 use super::handshake::Handshake;
-use crate::hub::{Flags, Selection};
+use crate::hub::{Fanout, Flags, Selection};
 use crate::protocol::socketio::Args;
 use crate::server::Shared;
 
@@ -36,6 +36,14 @@ impl NamespaceInner {
         &self.shared
     }
 
+    /// What its handler needs of the server.
+    pub(crate) fn env(&self) -> Env {
+        Env {
+            metrics: Arc::clone(&self.shared.metrics),
+            queue: self.shared.config.limits.handler_queue,
+        }
+    }
+
     pub(crate) fn next_ack_id(&self) -> u64 {
         self.next_ack_id.fetch_add(1, Ordering::Relaxed)
     }
@@ -50,6 +58,23 @@ impl NamespaceInner {
     pub(crate) fn in_order(&self, flags: &Flags) -> Option<MutexGuard<'_, ()>> {
         let recovers = self.shared.recovery.is_some() && !flags.volatile;
         recovers.then(|| self.order.lock())
+    }
+
+    /// Sends an event to the sockets of this server that `selection` addresses.
+    pub(crate) fn deliver(&self, selection: Selection, flags: Flags, name: &str, args: &Args) {
+        let _order = self.in_order(&flags);
+        let logged = self.log(&flags, name, args, || selection.clone());
+        let (logged, args) = logged
+            .as_ref()
+            .map_or((0, args), |(number, args)| (*number, args));
+        self.shared.fan_out(Fanout {
+            nsp: self.index,
+            packet: self.shared.dialect().event(&self.name, None, name, args),
+            selection,
+            flags,
+            acks: None,
+            logged,
+        });
     }
 
     /// Puts an event into the log of connection state recovery, if there is one and the event may be

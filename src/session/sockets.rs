@@ -14,7 +14,7 @@ use crate::error::Refusal;
 use crate::hub::{Member, MemberKey};
 use crate::metrics::Counter;
 use crate::namespace::{
-    Disconnecting, Dispatch, Env, NamespaceInner, Opening, Socket, SocketInner,
+    Disconnecting, Dispatch, NamespaceInner, Opening, Socket, SocketInner,
 };
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::ProtocolVersion;
@@ -132,10 +132,7 @@ impl Session {
         let member = self.hub.borrow_mut().add_member(member);
         socket.seat_at(member);
         let definition = &nsp.definition;
-        let dispatch = definition.here(|| Env {
-            metrics: Arc::clone(&server.metrics),
-            queue: limits.handler_queue,
-        });
+        let dispatch = definition.here(|| nsp.env());
         if let Some(sockets) = self.sockets() {
             let dispatch = Rc::clone(&dispatch);
             sockets.seated.push(Seated {

@@ -1,0 +1,272 @@
+//! What a server shares with the other servers of its cluster, through Redis.
+//!
+//! A server on its own has no [`Cluster`]. With one, [`Cluster::broadcast`] and its siblings say what the
+//! others have to do; the subscriber hears what they say; the registry asks them and keeps the truth about
+//! this node in Redis.
+//!
+//! This module is the seam behind which the wire lies: it names operations, and turns them into messages of
+//! the classic adapter ([`crate::protocol::adapter`]). Another wire (sharded, streams) takes its place here
+//! and in the subscriber.
+
+mod health;
+mod locals;
+mod pending;
+mod publications;
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use actix::Recipient;
+use bytestring::ByteString;
+use parking_lot::{Mutex, RwLock};
+
+pub(crate) use health::{Health, Part};
+pub(crate) use locals::Locals;
+pub(crate) use pending::{Answered, Pending};
+pub(crate) use publications::{Publication, Publications};
+
+use crate::config::{RedisConfig, Subscription};
+use crate::hub::{Change, Flags, Selection};
+use crate::namespace::{Room, Silent};
+use crate::protocol::adapter::{self, Channels, OptFlags, Opts, Request};
+use crate::protocol::engineio::SocketId;
+use crate::protocol::socketio::Args;
+use crate::redis::{Endpoints, Link, LinkError};
+
+/// How long a count of servers is remembered: while Redis comes back, servers return one by one.
+const COUNT_MEMORY: Duration = Duration::from_secs(10);
+
+/// A room of this node has got its first member or lost its last.
+#[derive(Debug)]
+pub(crate) struct RoomChanged {
+    pub(crate) nsp: u32,
+    pub(crate) room: Room,
+}
+
+impl actix::Message for RoomChanged {
+    type Result = ();
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) settings: RedisConfig,
+    pub(crate) endpoints: Endpoints,
+    /// The name of this server on the wire. Unique, and not `emitter`.
+    pub(crate) uid: ByteString,
+    pub(crate) channels: Channels,
+    pub(crate) locals: Locals,
+    pub(crate) health: Health,
+    pub(crate) pending: Pending,
+    pub(crate) publications: Publications,
+    /// The connection of the publisher, while it stands: the one that counts subscribers as publishers see them.
+    link: Mutex<Option<Link>>,
+    /// Who hears of rooms; only with exact subscriptions.
+    pub(crate) rooms: OnceLock<Recipient<RoomChanged>>,
+    /// The other servers of our own kind that live: their uid and name.
+    peers: RwLock<Vec<(ByteString, String)>>,
+    /// The counts of servers lately, by namespace.
+    counts: Mutex<Vec<(Instant, ByteString, usize)>>,
+}
+
+impl Cluster {
+    pub(crate) fn new(settings: RedisConfig, endpoints: Endpoints) -> Self {
+        let uid = ByteString::from(SocketId::generate().as_str());
+        Self {
+            channels: Channels::new(settings.key.as_str().into(), uid.clone()),
+            locals: Locals::default(),
+            // Three canaries may be missing.
+            health: Health::new(settings.canary_interval * 3),
+            pending: Pending::default(),
+            publications: Publications::new(settings.publish_queue_bytes),
+            link: Mutex::new(None),
+            rooms: OnceLock::new(),
+            peers: RwLock::default(),
+            counts: Mutex::default(),
+            uid,
+            settings,
+            endpoints,
+        }
+    }
+
+    pub(crate) fn is_exact(&self) -> bool {
+        self.settings.subscription == Subscription::Exact
+    }
+
+    // --- what happens to rooms, told by the hubs ---
+
+    /// A worker has got its first member of a room.
+    pub(crate) fn room_entered(&self, nsp: u32, room: &Room) {
+        if self.locals.entered(nsp, room) {
+            self.room_changed(nsp, room);
+        }
+    }
+
+    /// A worker has lost its last member of a room.
+    pub(crate) fn room_left(&self, nsp: u32, room: &Room) {
+        if self.locals.left(nsp, room) {
+            self.room_changed(nsp, room);
+        }
+    }
+
+    fn room_changed(&self, nsp: u32, room: &Room) {
+        if let Some(rooms) = self.rooms.get() {
+            rooms.do_send(RoomChanged {
+                nsp,
+                room: room.clone(),
+            });
+        }
+    }
+
+    // --- what the other servers are told ---
+
+    /// An event for sockets of the other servers.
+    pub(crate) fn broadcast(
+        &self,
+        nsp: &str,
+        selection: &Selection,
+        flags: OptFlags,
+        name: &str,
+        args: &Args,
+    ) {
+        let room = match &*selection.rooms {
+            [room] => Some(&**room),
+            _ => None,
+        };
+        match adapter::encode_broadcast(&self.uid, nsp, name, args, &opts(selection, flags)) {
+            Ok(payload) => self.publish(self.channels.broadcast(nsp, room), payload),
+            Err(err) => self.unsendable(name, &err),
+        }
+    }
+
+    /// As [`Cluster::broadcast`], to be acknowledged: answers bear this id.
+    pub(crate) fn broadcast_with_ack(
+        &self,
+        nsp: &str,
+        id: &ByteString,
+        selection: &Selection,
+        flags: OptFlags,
+        name: &str,
+        args: &Args,
+    ) {
+        let opts = opts(selection, flags);
+        let request = Request::broadcast_with_ack(id.clone(), name.into(), args.clone(), opts);
+        self.request(nsp, &request);
+    }
+
+    /// Sockets of the other servers have to join, leave or go.
+    pub(crate) fn change(&self, nsp: &str, selection: &Selection, change: &Change) {
+        let opts = opts(selection, OptFlags::default());
+        let request = match change {
+            Change::Join(rooms) => Request::join(opts, rooms.clone()),
+            Change::Leave(rooms) => Request::leave(opts, rooms.clone()),
+            Change::Disconnect { close } => Request::disconnect(opts, *close),
+        };
+        self.request(nsp, &request);
+    }
+
+    /// A request to the other servers.
+    pub(crate) fn request(&self, nsp: &str, request: &Request) {
+        match adapter::encode_request(&self.uid, nsp, request) {
+            Ok(payload) => self.publish(self.channels.request(nsp), payload),
+            Err(err) => self.unsendable("a request", &err),
+        }
+    }
+
+    /// A message on its way to Redis.
+    pub(crate) fn publish(&self, channel: String, payload: Vec<u8>) {
+        let n_dropped = self.publications.push(Publication {
+            channel: channel.into(),
+            payload,
+        });
+        if n_dropped > 0 {
+            self.health.lose(n_dropped);
+        }
+    }
+
+    fn unsendable(&self, what: &str, err: &dyn std::fmt::Display) {
+        self.health.lose(1);
+        log::error!("not sent to the other servers event={what} err={err}");
+    }
+
+    // --- who the other servers are ---
+
+    pub(crate) fn set_link(&self, link: Option<Link>) {
+        *self.link.lock() = link;
+    }
+
+    /// How many other servers listen to requests in a namespace.
+    ///
+    /// # Errors
+    /// Redis cannot be asked.
+    pub(crate) async fn count_others(&self, nsp: &str) -> Result<usize, LinkError> {
+        let link = self.link.lock().clone();
+        let link = link.ok_or_else(LinkError::not_connected)?;
+        let n_servers = link.numsub(&self.channels.request(nsp)).await?;
+        // As many as there were lately: while Redis comes back, servers return one by one, and an answer that
+        // lacks some of them would look complete.
+        let now = Instant::now();
+        let mut counts = self.counts.lock();
+        counts.retain(|(at, _, _)| now.duration_since(*at) < COUNT_MEMORY);
+        counts.push((now, nsp.into(), n_servers));
+        let of_nsp = counts.iter().filter(|(_, name, _)| *name == *nsp);
+        let n_servers = match self.health.is_settled(now, COUNT_MEMORY) {
+            true => n_servers,
+            false => of_nsp.map(|(_, _, n)| *n).max().unwrap_or(n_servers),
+        };
+        let own = usize::from(self.health.is_up(Part::Subscribe));
+        Ok(n_servers.saturating_sub(own))
+    }
+
+    pub(crate) fn set_peers(&self, peers: Vec<(ByteString, String)>) {
+        *self.peers.write() = peers;
+    }
+
+    /// The name of the living server that `is_it` accepts, by its uid and name.
+    pub(crate) fn peer(&self, is_it: impl Fn(&str, &str) -> bool) -> Option<String> {
+        let peers = self.peers.read();
+        let found = peers.iter().find(|(uid, name)| is_it(uid, name))?;
+        Some(found.1.clone())
+    }
+
+    /// Who has not answered, if `expected` should have and these have.
+    pub(crate) fn silent(&self, expected: usize, n_answers: usize, from: &[ByteString]) -> Silent {
+        let missing = expected.saturating_sub(n_answers);
+        if missing == 0 {
+            return Silent::default();
+        }
+        let peers = self.peers.read();
+        let nodes: Vec<_> = peers
+            .iter()
+            .filter(|(uid, _)| *uid != self.uid && !from.contains(uid))
+            .map(|(_, name)| name.clone())
+            .take(missing)
+            .collect();
+        Silent {
+            unnamed: missing - nodes.len(),
+            nodes,
+        }
+    }
+
+    /// All other servers that we know of, when none can be asked.
+    pub(crate) fn all_silent(&self) -> Silent {
+        self.silent(self.peers.read().len().saturating_sub(1), 0, &[])
+    }
+}
+
+fn opts(selection: &Selection, flags: OptFlags) -> Opts {
+    Opts {
+        rooms: selection.rooms.iter().cloned().collect(),
+        except: selection.except.iter().cloned().collect(),
+        flags,
+    }
+}
+
+/// The flags of a packet, as the wire has them.
+pub(crate) fn opt_flags(flags: Flags) -> OptFlags {
+    OptFlags {
+        volatile: flags.volatile,
+        compress: (!flags.compress).then_some(false),
+        ..OptFlags::default()
+    }
+}

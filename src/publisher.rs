@@ -1,0 +1,84 @@
+//! # Publisher
+//! Owns: the publish connection.
+//! Runs: one per server, on the arbiter of the pub/sub connections.
+//! Receives: what [`crate::cluster::Publications`] hold. Sends: nothing.
+//! Stops: with its arbiter. Never: blocks a sender.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use crate::cluster::{Cluster, Part, Publication};
+use crate::redis::{Backoff, Link, LinkError};
+
+/// What is written to Redis at once, about. Larger batches would only make others wait for their answer.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// See the module documentation.
+#[derive(Debug)]
+pub(crate) struct Publisher(pub(crate) Arc<Cluster>);
+
+impl Actor for Publisher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.spawn(run(Arc::clone(&self.0)).into_actor(self));
+    }
+}
+
+async fn run(cluster: Arc<Cluster>) {
+    let mut backoff = Backoff::default();
+    loop {
+        let timeout = cluster.settings.connect_timeout;
+        match cluster.endpoints.publish.connect(timeout).await {
+            Ok(link) => {
+                backoff.reset();
+                cluster.set_link(Some(link.clone()));
+                cluster.health.up(Part::Publish);
+                let err = publish(&cluster, &link).await;
+                cluster.set_link(None);
+                cluster.health.down(Part::Publish, &err);
+            }
+            Err(err) => cluster.health.down(Part::Publish, &err),
+        }
+        actix_rt::time::sleep(backoff.next()).await;
+    }
+}
+
+/// Publishes until the connection breaks. One batch is on its way at a time; what comes meanwhile is the
+/// next one, so that Redis wakes once for many.
+async fn publish(cluster: &Cluster, link: &Link) -> LinkError {
+    let mut is_refused = false;
+    loop {
+        let batch = cluster.publications.next(BATCH_BYTES).await;
+        let n_messages = batch.len();
+        let commands = batch.into_iter().map(command).collect();
+        match link.pipeline(commands).await {
+            Ok(answers) => {
+                let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
+                cluster.health.lose(refused.len());
+                let was_refused = std::mem::replace(&mut is_refused, !refused.is_empty());
+                if let Some(err) = refused.first()
+                    && !was_refused
+                {
+                    log::warn!("redis refuses to publish err={err}");
+                } else if was_refused && !is_refused {
+                    log::info!("redis publishes again");
+                }
+            }
+            Err(err) => {
+                // Perhaps they were published, perhaps not: once at most.
+                cluster.health.lose(n_messages);
+                return err;
+            }
+        }
+    }
+}
+
+fn command(publication: Publication) -> redis::Cmd {
+    let mut command = redis::cmd("PUBLISH");
+    command
+        .arg(&*publication.channel)
+        .arg(&publication.payload[..]);
+    command
+}
