@@ -16,7 +16,13 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub(crate) struct Publisher(pub(crate) Arc<Cluster>);
+pub(crate) struct Publisher(Arc<Cluster>);
+
+impl Publisher {
+    pub(crate) const fn new(cluster: Arc<Cluster>) -> Self {
+        Self(cluster)
+    }
+}
 
 impl Actor for Publisher {
     type Context = Context<Self>;

@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use actix::Recipient;
+use bytes::Bytes;
 use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
@@ -28,7 +29,7 @@ pub(crate) use publications::{Publication, Publications};
 use crate::config::{RedisConfig, Subscription};
 use crate::hub::{Change, Flags, Selection};
 use crate::namespace::{Room, Silent};
-use crate::protocol::adapter::{self, Channels, OptFlags, Opts, Request};
+use crate::protocol::adapter::{self, Channels, OptFlags, Opts, Unpublishable};
 use crate::protocol::engineio::SocketId;
 use crate::protocol::socketio::Args;
 use crate::redis::{Endpoints, Link, LinkError};
@@ -129,52 +130,59 @@ impl Cluster {
         name: &str,
         args: &Args,
     ) {
-        let room = match &*selection.rooms {
-            [room] => Some(&**room),
-            _ => None,
-        };
-        match adapter::encode_broadcast(&self.uid, nsp, name, args, &opts(selection, flags)) {
-            Ok(payload) => self.publish(self.channels.broadcast(nsp, room), payload),
-            Err(err) => self.unsendable(name, &err),
-        }
+        let opts = opts(selection, flags);
+        let channel = self
+            .channels
+            .broadcast(nsp, opts.only_room().map(|room| &**room));
+        self.publish_encoded(channel, adapter::encode(&self.uid, nsp, name, args, &opts));
     }
 
     /// As [`Cluster::broadcast`], to be acknowledged: answers bear this id.
     pub(crate) fn broadcast_with_ack(
         &self,
         nsp: &str,
-        id: &ByteString,
+        id: &str,
         selection: &Selection,
         flags: OptFlags,
         name: &str,
         args: &Args,
     ) {
         let opts = opts(selection, flags);
-        let request = Request::broadcast_with_ack(id.clone(), name.into(), args.clone(), opts);
-        self.request(nsp, &request);
+        let request = adapter::encode_broadcast(&self.uid, id, nsp, name, args, &opts);
+        self.publish_encoded(self.channels.request(nsp), request);
     }
 
     /// Sockets of the other servers have to join, leave or go.
     pub(crate) fn change(&self, nsp: &str, selection: &Selection, change: &Change) {
         let opts = opts(selection, OptFlags::default());
         let request = match change {
-            Change::Join(rooms) => Request::join(opts, rooms.clone()),
-            Change::Leave(rooms) => Request::leave(opts, rooms.clone()),
-            Change::Disconnect { close } => Request::disconnect(opts, *close),
+            Change::Join(rooms) => adapter::encode_join(&self.uid, &opts, rooms),
+            Change::Leave(rooms) => adapter::encode_leave(&self.uid, &opts, rooms),
+            Change::Disconnect { close } => {
+                adapter::encode_disconnect(&self.uid, &opts, *close)
+            }
         };
-        self.request(nsp, &request);
+        self.publish(self.channels.request(nsp), request);
     }
 
-    /// A request to the other servers.
-    pub(crate) fn request(&self, nsp: &str, request: &Request) {
-        match adapter::encode_request(&self.uid, nsp, request) {
-            Ok(payload) => self.publish(self.channels.request(nsp), payload),
-            Err(err) => self.unsendable("a request", &err),
+    /// An event for the handlers of the other servers; with an id it is to be answered.
+    pub(crate) fn server_side_emit(&self, nsp: &str, id: Option<&str>, name: &str, args: &Args) {
+        let request = adapter::encode_server_side_emit(&self.uid, id, name, args);
+        self.publish_encoded(self.channels.request(nsp), request);
+    }
+
+    fn publish_encoded(&self, channel: String, encoded: Result<Bytes, Unpublishable>) {
+        match encoded {
+            Ok(payload) => self.publish(channel, payload),
+            Err(err) => {
+                self.health.lose(1);
+                log::error!("not sent to the other servers channel={channel} err={err}");
+            }
         }
     }
 
     /// A message on its way to Redis.
-    pub(crate) fn publish(&self, channel: String, payload: Vec<u8>) {
+    pub(crate) fn publish(&self, channel: String, payload: Bytes) {
         let n_dropped = self.publications.push(Publication {
             channel: channel.into(),
             payload,
@@ -182,11 +190,6 @@ impl Cluster {
         if n_dropped > 0 {
             self.health.lose(n_dropped);
         }
-    }
-
-    fn unsendable(&self, what: &str, err: &dyn std::fmt::Display) {
-        self.health.lose(1);
-        log::error!("not sent to the other servers event={what} err={err}");
     }
 
     // --- who the other servers are ---
@@ -254,7 +257,8 @@ impl Cluster {
     }
 }
 
-fn opts(selection: &Selection, flags: OptFlags) -> Opts {
+/// A selection, as the wire has it.
+pub(crate) fn opts(selection: &Selection, flags: OptFlags) -> Opts {
     Opts {
         rooms: selection.rooms.iter().cloned().collect(),
         except: selection.except.iter().cloned().collect(),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Publication {
     pub(crate) channel: ByteString,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: Bytes,
 }
 
 impl Publication {
@@ -104,7 +105,7 @@ mod tests {
     fn message(n: u8, len: usize) -> Publication {
         Publication {
             channel: "c".into(),
-            payload: vec![n; len - 1],
+            payload: vec![n; len - 1].into(),
         }
     }
 

@@ -66,6 +66,8 @@ struct Collected {
     nodes_answered: usize,
     asked: usize,
     lost: usize,
+    /// Who could not even be asked.
+    unreachable: Silent,
     responses: Vec<Args>,
     done: Option<oneshot::Sender<()>>,
 }
@@ -116,6 +118,14 @@ impl BroadcastAcks {
         state.finish_if_complete();
     }
 
+    /// The other servers cannot be counted: only this one is waited for.
+    pub(crate) fn expect_nobody(&self, silent: Silent) {
+        let mut state = self.state.lock();
+        state.unreachable = silent;
+        state.nodes = Some(0);
+        state.finish_if_complete();
+    }
+
     /// Another server has asked so many clients.
     pub(crate) fn node_answered(&self, asked: usize, who: Option<ByteString>) {
         let mut state = self.state.lock();
@@ -152,10 +162,15 @@ impl BroadcastAcks {
         let mut state = self.state.lock();
         state.done = None;
         let responses = std::mem::take(&mut state.responses);
+        let unreachable = std::mem::take(&mut state.unreachable);
         Answers {
             missing: state.asked.saturating_sub(responses.len()),
             responses,
-            silent: silent(state.nodes, state.nodes_answered, &state.from),
+            silent: if unreachable.is_nobody() {
+                silent(state.nodes, state.nodes_answered, &state.from)
+            } else {
+                unreachable
+            },
         }
     }
 }
@@ -173,6 +188,10 @@ impl Collected {
             nodes_answered: 0,
             asked: 0,
             lost: 0,
+            unreachable: Silent {
+                nodes: Vec::new(),
+                unnamed: 0,
+            },
             responses: Vec::new(),
             done,
         }

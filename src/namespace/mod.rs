@@ -36,7 +36,6 @@ pub(crate) use socket_state::{Opening, SocketInner};
 pub(crate) use table::{NamespaceInner, Namespaces, Predicate};
 
 use crate::error::EmitError;
-use crate::protocol::adapter::Request;
 use crate::protocol::socketio::Args;
 use crate::registry;
 
@@ -204,8 +203,7 @@ impl Namespace {
         let shared = self.0.shared();
         shared.check_server_event_name(name)?;
         if let Some(cluster) = &shared.cluster {
-            let request = Request::server_side_emit(None, name.into(), args.clone());
-            cluster.request(self.0.name(), &request);
+            cluster.server_side_emit(self.0.name(), None, name, args);
         }
         Ok(())
     }

@@ -154,10 +154,13 @@ impl Membership {
         rooms.into_iter().collect()
     }
 
-    pub(super) fn room_size(&self, nsp: u32, room: &Room) -> usize {
-        self.0
-            .get(&nsp)
-            .map_or(0, |space| space.members(room).count())
+    /// Who is in a room.
+    pub(super) fn members(&self, nsp: u32, room: &Room) -> Vec<SocketId> {
+        let space = self.0.get(&nsp);
+        space
+            .into_iter()
+            .flat_map(|space| space.members(room).cloned())
+            .collect()
     }
 
     /// The connected sockets that `selection` addresses, sorted by id.

@@ -1,16 +1,25 @@
 //! # Registry
 //! Owns: which socket of this node is in which room.
 //! Runs: one per process and server, on its own arbiter.
-//! Receives: [`Joined`], [`Left`], [`Gone`]; the questions [`FetchSockets`], [`AllRooms`], [`RoomSize`].
+//! Receives: [`Joined`], [`Left`], [`Gone`]; the questions in `queries`, and those of other servers in `answers`.
 //! Sends: [`RoomEvent`] to those who watch. Stops: with its arbiter. Never: stands on the delivery path.
 
+mod answers;
 mod membership;
+mod queries;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use crate::hub::Selection;
+pub(crate) use answers::AnswerRequest;
+pub(crate) use queries::{
+    AllRooms, AskServers, CountForAcks, CountServers, FetchSockets, RoomSize,
+};
+
+use crate::cluster::Cluster;
 use crate::namespace::{Room, RoomEvent, SocketInner};
 use membership::Membership;
 
@@ -35,26 +44,6 @@ pub(crate) struct Gone {
     pub(crate) rooms: Vec<Room>,
 }
 
-/// Which sockets does this selection address?
-#[derive(Debug)]
-pub(crate) struct FetchSockets {
-    pub(crate) nsp: u32,
-    pub(crate) selection: Selection,
-}
-
-/// Which rooms are there?
-#[derive(Debug)]
-pub(crate) struct AllRooms {
-    pub(crate) nsp: u32,
-}
-
-/// How many sockets are in this room?
-#[derive(Debug)]
-pub(crate) struct RoomSize {
-    pub(crate) nsp: u32,
-    pub(crate) room: Room,
-}
-
 /// Tell me what happens to the rooms of a namespace.
 pub(crate) struct WatchRooms {
     pub(crate) nsp: u32,
@@ -72,14 +61,23 @@ messages! {
     Left => (),
     Gone => (),
     WatchRooms => (),
-    FetchSockets => Vec<Arc<SocketInner>>,
-    AllRooms => Vec<Room>,
-    RoomSize => usize,
 }
 
 /// See the module documentation.
-#[derive(Debug, Default)]
-pub(crate) struct Registry(Membership);
+#[derive(Debug)]
+pub(crate) struct Registry {
+    membership: Rc<RefCell<Membership>>,
+    cluster: Option<Arc<Cluster>>,
+}
+
+impl Registry {
+    pub(crate) fn new(cluster: Option<Arc<Cluster>>) -> Self {
+        Self {
+            membership: Rc::default(),
+            cluster,
+        }
+    }
+}
 
 impl Actor for Registry {
     type Context = Context<Self>;
@@ -89,7 +87,7 @@ impl Handler<Joined> for Registry {
     type Result = ();
 
     fn handle(&mut self, Joined { socket, rooms }: Joined, _: &mut Context<Self>) {
-        self.0.join(&socket, rooms);
+        self.membership.borrow_mut().join(&socket, rooms);
     }
 }
 
@@ -97,7 +95,7 @@ impl Handler<Left> for Registry {
     type Result = ();
 
     fn handle(&mut self, Left { socket, room }: Left, _: &mut Context<Self>) {
-        self.0.leave(&socket, &room);
+        self.membership.borrow_mut().leave(&socket, &room);
     }
 }
 
@@ -105,7 +103,7 @@ impl Handler<Gone> for Registry {
     type Result = ();
 
     fn handle(&mut self, Gone { socket, rooms }: Gone, _: &mut Context<Self>) {
-        self.0.remove(&socket, &rooms);
+        self.membership.borrow_mut().remove(&socket, &rooms);
     }
 }
 
@@ -113,30 +111,6 @@ impl Handler<WatchRooms> for Registry {
     type Result = ();
 
     fn handle(&mut self, WatchRooms { nsp, watcher }: WatchRooms, _: &mut Context<Self>) {
-        self.0.watch(nsp, watcher);
-    }
-}
-
-impl Handler<FetchSockets> for Registry {
-    type Result = MessageResult<FetchSockets>;
-
-    fn handle(&mut self, question: FetchSockets, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.0.select(question.nsp, &question.selection))
-    }
-}
-
-impl Handler<AllRooms> for Registry {
-    type Result = MessageResult<AllRooms>;
-
-    fn handle(&mut self, AllRooms { nsp }: AllRooms, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.0.rooms(nsp))
-    }
-}
-
-impl Handler<RoomSize> for Registry {
-    type Result = usize;
-
-    fn handle(&mut self, RoomSize { nsp, room }: RoomSize, _: &mut Context<Self>) -> usize {
-        self.0.room_size(nsp, &room)
+        self.membership.borrow_mut().watch(nsp, watcher);
     }
 }

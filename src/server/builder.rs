@@ -181,6 +181,7 @@ impl ServerBuilder {
                 .recovery
                 .enabled
                 .then(|| Recovery::new(&config.recovery)),
+            cluster,
             sid_prefix: config.engine.sid_prefix.parse().unwrap_or_default(),
             dialect: match config.socketio.parser {
                 Parser::Json => Dialect::Json,
@@ -189,6 +190,7 @@ impl ServerBuilder {
             hubs: RwLock::default(),
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
+            subscriber: OnceLock::new(),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),
             per_ip: Mutex::default(),

@@ -11,6 +11,7 @@ use actix::prelude::*;
 use parking_lot::{Mutex, RwLock};
 
 use crate::carrier::raw::WebSocketRoute;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::engine;
 use crate::error::EmitError;
@@ -18,11 +19,14 @@ use crate::http::Hooks;
 use crate::hub::{Command, Fanout, HubHandle, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
+use crate::protocol::adapter::is_reserved_server_event;
 use crate::protocol::engineio::{SidPrefix, Transports};
 use crate::protocol::socketio::{self, Dialect, is_reserved_event};
 use crate::protocol::websocket;
+use crate::publisher::Publisher;
 use crate::recovery::Recovery;
 use crate::registry::Registry;
+use crate::subscriber::Subscriber;
 
 /// What is on top of the engine of a server.
 pub(crate) enum Upper {
@@ -39,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) hooks: Hooks,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recovery: Option<Recovery>,
+    /// What is shared with other servers; none on a single node.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     /// Paths where WebSockets are served without an engine.
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
@@ -47,6 +53,7 @@ pub(crate) struct Shared {
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
     pub(super) hubs_generation: AtomicU64,
     pub(super) registry: OnceLock<Addr<Registry>>,
+    pub(super) subscriber: OnceLock<Addr<Subscriber>>,
     pub(super) n_connections: AtomicUsize,
     /// Those of them that have not joined a namespace yet.
     pub(super) n_half_open: AtomicUsize,
@@ -107,6 +114,15 @@ impl Shared {
         Ok(())
     }
 
+    /// As [`Shared::check_event_name`], for events between servers.
+    pub(crate) fn check_server_event_name(&self, name: &str) -> Result<(), EmitError> {
+        self.check_event_name(name)?;
+        if is_reserved_server_event(name) {
+            return Err(EmitError::Reserved(name.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Counts a connection, unless a cap is met.
     pub(crate) fn admit_connection(&self, handshake: &Handshake) -> bool {
         let limits = &self.config.limits;
@@ -160,14 +176,18 @@ impl Shared {
     }
 
     /// Gives a new hub its number, and the registry its thread if this is the first.
-    pub(crate) fn add_hub<T>(&self, make: impl FnOnce(u16) -> T) -> T
+    pub(crate) fn add_hub<T>(self: &Arc<Self>, make: impl FnOnce(u16) -> T) -> T
     where
         T: AsHandle,
     {
         if matches!(self.upper, Upper::SocketIo(_)) {
             self.registry.get_or_init(|| {
-                Registry::start_in_arbiter(&Arbiter::new().handle(), |_| Registry::default())
+                let cluster = self.cluster.clone();
+                Registry::start_in_arbiter(&Arbiter::new().handle(), |_| Registry::new(cluster))
             });
+            if let Some(cluster) = &self.cluster {
+                self.subscriber.get_or_init(|| self.join_cluster(cluster));
+            }
         }
         let mut hubs = self.hubs.write();
         let index = hubs.iter().position(Option::is_none).unwrap_or(hubs.len());
@@ -178,6 +198,32 @@ impl Shared {
         hubs[index] = Some(hub.handle());
         self.hubs_generation.fetch_add(1, Ordering::Release);
         hub
+    }
+
+    /// Starts the actors that own the pub/sub connections, on a thread of theirs.
+    fn join_cluster(self: &Arc<Self>, cluster: &Arc<Cluster>) -> Addr<Subscriber> {
+        let arbiter = Arbiter::new().handle();
+        let publisher = Publisher::new(Arc::clone(cluster));
+        Publisher::start_in_arbiter(&arbiter, |_| publisher);
+        let subscriber = Subscriber::new(Arc::clone(self), Arc::clone(cluster));
+        let subscriber = Subscriber::start_in_arbiter(&arbiter, |_| subscriber);
+        if cluster.is_exact() {
+            // Rooms that were there before are asked for when it connects.
+            let _ = cluster.rooms.set(subscriber.clone().recipient());
+        }
+        subscriber
+    }
+
+    /// Tells the subscriber, if there is one.
+    pub(crate) fn tell_subscriber<M>(&self, message: impl FnOnce() -> M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        Subscriber: Handler<M>,
+        Context<Subscriber>: ToEnvelope<Subscriber, M>,
+    {
+        if let Some(subscriber) = self.subscriber.get() {
+            subscriber.do_send(message());
+        }
     }
 
     pub(crate) fn remove_hub(&self, index: u16) {

@@ -1,0 +1,262 @@
+//! Questions to the whole cluster: what this node knows, and what the others answer until the deadline.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::Registry;
+use crate::cluster::{Answered, Cluster};
+use crate::hub::Selection;
+use crate::namespace::{BroadcastAcks, Gathered, Room, Silent, SocketInner};
+use crate::protocol::adapter::{self, AnswerBody, FetchedSocket, OptFlags};
+use crate::protocol::socketio::Args;
+
+/// Which sockets does this selection address?
+#[derive(Debug)]
+pub(crate) struct FetchSockets {
+    pub(crate) index: u32,
+    pub(crate) nsp: ByteString,
+    pub(crate) selection: Selection,
+    /// Only this node is asked.
+    pub(crate) is_local: bool,
+}
+
+/// Which rooms are there?
+#[derive(Debug)]
+pub(crate) struct AllRooms {
+    pub(crate) index: u32,
+    pub(crate) nsp: ByteString,
+}
+
+/// How many sockets are in this room?
+#[derive(Debug)]
+pub(crate) struct RoomSize {
+    pub(crate) index: u32,
+    pub(crate) nsp: ByteString,
+    pub(crate) room: Room,
+}
+
+/// How many servers have this namespace?
+#[derive(Debug)]
+pub(crate) struct CountServers {
+    pub(crate) nsp: ByteString,
+}
+
+/// What do the other servers answer to this event?
+#[derive(Debug)]
+pub(crate) struct AskServers {
+    pub(crate) nsp: ByteString,
+    pub(crate) name: ByteString,
+    pub(crate) args: Args,
+}
+
+/// How many other servers have got this broadcast? Tell those who collect its answers.
+#[derive(Debug)]
+pub(crate) struct CountForAcks {
+    pub(crate) nsp: ByteString,
+    pub(crate) acks: Arc<BroadcastAcks>,
+}
+
+/// The sockets here, and those of the other servers.
+pub(crate) type Fetched = (Vec<Arc<SocketInner>>, Vec<FetchedSocket>);
+
+impl Message for FetchSockets {
+    type Result = Gathered<Fetched>;
+}
+
+impl Message for AllRooms {
+    type Result = Gathered<Vec<Room>>;
+}
+
+impl Message for RoomSize {
+    type Result = Gathered<usize>;
+}
+
+impl Message for CountServers {
+    type Result = Gathered<usize>;
+}
+
+impl Message for AskServers {
+    type Result = Gathered<Vec<Args>>;
+}
+
+impl Message for CountForAcks {
+    type Result = ();
+}
+
+type Asked<T> = ResponseFuture<Gathered<T>>;
+
+impl Handler<FetchSockets> for Registry {
+    type Result = Asked<Fetched>;
+
+    fn handle(&mut self, question: FetchSockets, _: &mut Context<Self>) -> Self::Result {
+        let here = self
+            .membership
+            .borrow()
+            .select(question.index, &question.selection);
+        let cluster = self.cluster.clone().filter(|_| !question.is_local);
+        Box::pin(async move {
+            let Some(cluster) = cluster else {
+                return Gathered::alone((here, Vec::new()));
+            };
+            let opts = crate::cluster::opts(&question.selection, OptFlags::default());
+            let (answered, silent) = ask(&cluster, &question.nsp, |id| {
+                Some(adapter::encode_fetch(&cluster.uid, id, &opts))
+            })
+            .await;
+            let elsewhere = answered.bodies.into_iter().flat_map(|body| match body {
+                AnswerBody::Fetched(sockets) => sockets,
+                _ => Vec::new(),
+            });
+            Gathered::new((here, elsewhere.collect()), silent)
+        })
+    }
+}
+
+impl Handler<AllRooms> for Registry {
+    type Result = Asked<Vec<Room>>;
+
+    fn handle(&mut self, AllRooms { index, nsp }: AllRooms, _: &mut Context<Self>) -> Self::Result {
+        let here = self.membership.borrow().rooms(index);
+        let cluster = self.cluster.clone();
+        Box::pin(async move {
+            let Some(cluster) = cluster else {
+                return Gathered::alone(here);
+            };
+            let (answered, silent) = ask(&cluster, &nsp, |id| {
+                Some(adapter::encode_all_rooms(&cluster.uid, id))
+            })
+            .await;
+            let mut rooms: BTreeSet<_> = here.into_iter().collect();
+            for body in answered.bodies {
+                if let AnswerBody::Rooms(more) = body {
+                    rooms.extend(more);
+                }
+            }
+            Gathered::new(rooms.into_iter().collect(), silent)
+        })
+    }
+}
+
+impl Handler<RoomSize> for Registry {
+    type Result = Asked<usize>;
+
+    fn handle(&mut self, question: RoomSize, _: &mut Context<Self>) -> Self::Result {
+        let RoomSize { index, nsp, room } = question;
+        let here = self.membership.borrow().members(index, &room);
+        let cluster = self.cluster.clone();
+        Box::pin(async move {
+            let Some(cluster) = cluster else {
+                return Gathered::alone(here.len());
+            };
+            let (answered, silent) = ask(&cluster, &nsp, |id| {
+                Some(adapter::encode_sockets(&cluster.uid, id, &[room]))
+            })
+            .await;
+            // By id: of one that is moving from a server to another, both may say that it is theirs.
+            let mut members: BTreeSet<ByteString> =
+                here.iter().map(|id| id.as_str().into()).collect();
+            for body in answered.bodies {
+                if let AnswerBody::Sockets(more) = body {
+                    members.extend(more);
+                }
+            }
+            Gathered::new(members.len(), silent)
+        })
+    }
+}
+
+impl Handler<CountServers> for Registry {
+    type Result = Asked<usize>;
+
+    fn handle(&mut self, CountServers { nsp }: CountServers, _: &mut Context<Self>) -> Self::Result {
+        let cluster = self.cluster.clone();
+        Box::pin(async move {
+            let Some(cluster) = cluster else {
+                return Gathered::alone(1);
+            };
+            match cluster.count_others(&nsp).await {
+                Ok(others) => Gathered::alone(others + 1),
+                Err(err) => {
+                    log::debug!("servers cannot be counted err={err}");
+                    Gathered::new(1, cluster.all_silent())
+                }
+            }
+        })
+    }
+}
+
+impl Handler<AskServers> for Registry {
+    type Result = Asked<Vec<Args>>;
+
+    fn handle(&mut self, question: AskServers, _: &mut Context<Self>) -> Self::Result {
+        let AskServers { nsp, name, args } = question;
+        let cluster = self.cluster.clone();
+        Box::pin(async move {
+            let Some(cluster) = cluster else {
+                return Gathered::default();
+            };
+            let (answered, silent) = ask(&cluster, &nsp, |id| {
+                adapter::encode_server_side_emit(&cluster.uid, Some(id), &name, &args)
+                    .inspect_err(|err| log::error!("not sent to the other servers event={name} err={err}"))
+                    .ok()
+            })
+            .await;
+            let answers = answered.bodies.into_iter().filter_map(|body| match body {
+                AnswerBody::ServerSide(value) => Some(value),
+                _ => None,
+            });
+            Gathered::new(answers.collect(), silent)
+        })
+    }
+}
+
+impl Handler<CountForAcks> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, question: CountForAcks, ctx: &mut Context<Self>) {
+        let CountForAcks { nsp, acks } = question;
+        let Some(cluster) = self.cluster.clone() else {
+            return acks.expect_nodes(0);
+        };
+        let count = async move {
+            match cluster.count_others(&nsp).await {
+                Ok(others) => acks.expect_nodes(others),
+                Err(err) => {
+                    log::debug!("servers cannot be counted err={err}");
+                    acks.expect_nobody(cluster.all_silent());
+                }
+            }
+        };
+        ctx.spawn(count.into_actor(self));
+    }
+}
+
+/// Asks all other servers and waits until they have answered, or the time is up.
+async fn ask(
+    cluster: &Cluster,
+    nsp: &str,
+    encode: impl FnOnce(&str) -> Option<Bytes>,
+) -> (Answered, Silent) {
+    let expected = match cluster.count_others(nsp).await {
+        Ok(0) => return Default::default(),
+        Ok(expected) => expected,
+        Err(err) => {
+            log::debug!("other servers cannot be asked err={err}");
+            return (Answered::default(), cluster.all_silent());
+        }
+    };
+    let (id, done) = cluster.pending.ask(expected);
+    let Some(request) = encode(&id) else {
+        cluster.pending.forget(&id);
+        return Default::default();
+    };
+    cluster.publish(cluster.channels.request(nsp), request);
+    let _ = actix_rt::time::timeout(cluster.settings.requests_timeout, done).await;
+    let answered = cluster.pending.take(&id);
+    let silent = cluster.silent(expected, answered.bodies.len(), &answered.from);
+    (answered, silent)
+}
