@@ -1,5 +1,6 @@
 //! The protocols, pure: bytes and time in, packets and effects out. No actix, no redis, no clock.
 
+pub mod adapter;
 pub mod engineio;
 mod reason;
 pub mod socketio;

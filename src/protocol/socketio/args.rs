@@ -104,7 +104,11 @@ impl Args {
     }
 
     /// Arguments from valid JSON values joined by commas.
-    pub(super) fn from_joined(joined: ByteString, attachments: Attachments, n_args: usize) -> Self {
+    pub(in crate::protocol) fn from_joined(
+        joined: ByteString,
+        attachments: Attachments,
+        n_args: usize,
+    ) -> Self {
         Self {
             repr: Repr::Json {
                 joined,
@@ -115,7 +119,7 @@ impl Args {
     }
 
     /// Arguments from valid `MessagePack` values one behind the other.
-    pub(super) fn from_msgpack(values: Bytes, n_args: usize) -> Self {
+    pub(in crate::protocol) fn from_msgpack(values: Bytes, n_args: usize) -> Self {
         Self {
             repr: Repr::Msgpack(values),
             n_args,
@@ -364,7 +368,7 @@ impl Args {
     }
 
     /// The JSON values joined by commas, for splicing.
-    pub(super) fn joined(&self) -> ByteString {
+    pub(in crate::protocol) fn joined(&self) -> ByteString {
         match &self.repr {
             Repr::Json { joined, .. } => joined.clone(),
             Repr::Msgpack(values) => transcode::msgpack_to_json(values).0.into(),
@@ -385,8 +389,17 @@ impl Args {
         }
     }
 
+    /// The JSON values joined by commas, with binary as `JSON.stringify` writes a `Buffer`: for wires that are JSON alone.
+    pub(in crate::protocol) fn joined_with_buffers(&self) -> ByteString {
+        let (joined, attachments) = self.json_parts();
+        if attachments.is_empty() {
+            return joined;
+        }
+        placeholders::as_buffers(&joined, &attachments).into()
+    }
+
     /// The `MessagePack` values and their number, for splicing.
-    pub(super) fn msgpack_values(&self) -> (Bytes, usize) {
+    pub(in crate::protocol) fn msgpack_values(&self) -> (Bytes, usize) {
         match &self.repr {
             Repr::Json {
                 joined,

@@ -35,7 +35,7 @@ impl Extension {
 }
 
 /// Milliseconds since 1970 of a timestamp extension.
-fn timestamp_ms(content: &[u8]) -> Option<i64> {
+pub(in crate::protocol) fn timestamp_ms(content: &[u8]) -> Option<i64> {
     let (seconds, nanoseconds) = match content.len() {
         4 => (i64::from(u32::from_be_bytes(content.try_into().ok()?)), 0),
         8 => {

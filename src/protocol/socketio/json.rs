@@ -49,7 +49,7 @@ pub(super) fn array(text: &str) -> Result<ArrayShape<'_>, DecodeError> {
 }
 
 /// Validates `text` as one JSON value and returns it without the blanks around it.
-pub(super) fn value(text: &str) -> Result<&str, DecodeError> {
+pub(in crate::protocol) fn value(text: &str) -> Result<&str, DecodeError> {
     serde_json::from_str::<&RawValue>(text)
         .map(RawValue::get)
         .map_err(|_| DecodeError::InvalidPayload)
@@ -111,7 +111,7 @@ pub(super) fn unescape(quoted: &str) -> Cow<'_, str> {
 }
 
 /// Replaces the escapes of lone surrogates (`\ud800`), which no Rust string can hold, by `\ufffd`.
-pub(super) fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
+pub(in crate::protocol) fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
     let mut replaced = String::new();
     let (mut copied, mut at) = (0, 0);
     while let Some(found) = text
@@ -159,7 +159,7 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
 }
 
 /// Appends `text` as a JSON string with its quotes.
-pub(super) fn push_string(out: &mut String, text: &str) {
+pub(in crate::protocol) fn push_string(out: &mut String, text: &str) {
     out.push('"');
     out.push_str(&escape(text));
     out.push('"');

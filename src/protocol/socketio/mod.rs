@@ -16,20 +16,22 @@ mod binary;
 mod decoder;
 mod encode;
 mod error;
-mod extension;
-mod json;
+pub(in crate::protocol) mod extension;
+pub(in crate::protocol) mod json;
 mod json_tokens;
 pub mod msgpack;
 mod msgpack_packet;
 mod msgpack_write;
 mod packet;
-mod placeholders;
+pub(in crate::protocol) mod placeholders;
 mod query;
 #[cfg(test)]
 mod tests;
 mod transcode;
 mod value;
 mod value_de;
+
+pub(in crate::protocol) use packet::js_number;
 
 pub use args::Args;
 pub use binary::{Attachments, Binary};

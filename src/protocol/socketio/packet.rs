@@ -243,7 +243,7 @@ fn number_name(number: &str) -> Result<String, DecodeError> {
 /// A number as JavaScript's `String(number)` spells it.
 ///
 /// **Source** ECMA-262, `Number::toString`.
-pub(super) fn js_number(number: f64) -> String {
+pub(in crate::protocol) fn js_number(number: f64) -> String {
     if number == 0.0 {
         "0".to_owned()
     } else if number.is_infinite() {

@@ -180,6 +180,41 @@ pub(super) fn renumbered(text: &str, attachments: &[Bytes]) -> (String, Vec<Byte
     (out, kept)
 }
 
+/// A text in which each placeholder is what `JSON.stringify` makes of the `Buffer` it stands for.
+pub(super) fn as_buffers(text: &str, attachments: &[Bytes]) -> String {
+    let mut containers = containers(text, attachments.len()).found.into_iter();
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    let mut tokens = Tokens::new(text);
+    while let Some(token) = tokens.next() {
+        if !matches!(token, Token::ArrayStart | Token::ObjectStart) {
+            continue;
+        }
+        if let Some(Container::Placeholder(num)) = containers.next() {
+            out.push_str(text.get(copied..tokens.start).unwrap_or_default());
+            let n_inside = tokens.leave();
+            containers.by_ref().take(n_inside).for_each(drop);
+            copied = tokens.at;
+            push_buffer(&mut out, attachments.get(num).map_or(&[], |bytes| bytes));
+        }
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+    out
+}
+
+/// Appends bytes as `JSON.stringify` writes a `Buffer`.
+pub(in crate::protocol) fn push_buffer(out: &mut String, bytes: &[u8]) {
+    out.push_str(r#"{"type":"Buffer","data":["#);
+    for (index, byte) in bytes.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{byte}");
+    }
+    out.push_str("]}");
+}
+
 /// Appends the object that stands for an attachment.
 pub(super) fn push(out: &mut String, num: usize) {
     // Writing to a string cannot fail.
