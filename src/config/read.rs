@@ -5,8 +5,8 @@ use std::{env, fs, io, path::Path};
 use serde::Deserialize;
 
 use super::{
-    Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RecoveryConfig, ServerConfig,
-    SocketIoConfig,
+    Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RecoveryConfig, RedisConfig,
+    ServerConfig, SocketIoConfig,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -17,6 +17,7 @@ pub(super) struct RawConfig {
     engine: EngineConfig,
     socketio: SocketIoConfig,
     recovery: RecoveryConfig,
+    redis: RedisConfig,
     cors: CorsConfig,
     limits: Limits,
     log: LogConfig,
@@ -31,6 +32,7 @@ impl TryFrom<RawConfig> for Config {
             engine,
             socketio,
             recovery,
+            redis,
             cors,
             limits,
             log,
@@ -40,6 +42,7 @@ impl TryFrom<RawConfig> for Config {
             engine,
             socketio,
             recovery,
+            redis,
             cors,
             limits,
             log,
