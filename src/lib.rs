@@ -118,6 +118,7 @@
 //! costs. The socket write is most of a delivery: elsewhere clarity wins.
 
 mod carrier;
+mod cluster;
 pub mod config;
 pub mod engine;
 mod error;
@@ -127,24 +128,22 @@ mod hub;
 mod metrics;
 mod namespace;
 pub mod protocol;
+mod publisher;
 mod recovery;
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "what uses these connections comes next"
-)]
-mod redis;
+pub mod redis;
 mod registry;
 mod server;
 mod session;
+mod subscriber;
 pub mod testing;
 
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
 pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, Refusal, to_value};
 pub use http::{HeaderHook, RequestHead, pages::pages};
 pub use namespace::{
-    Ack, Answer, Answers, Broadcast, Connect, Disconnect, Disconnecting, Event, Handlers,
-    Handshake, IntoRooms, Namespace, On, RemoteSocket, Room, RoomEvent, Socket, per_worker, shared,
+    Ack, Answer, Answers, Broadcast, Connect, Disconnect, Disconnecting, Event, Gathered, Handlers,
+    Handshake, IntoRooms, Namespace, On, RemoteSocket, Room, RoomEvent, ServerAck, ServerEvent,
+    Silent, Socket, per_worker, shared,
 };
 pub use protocol::DisconnectReason;
 pub use protocol::engineio::{ProtocolVersion, SocketId, Transport};
@@ -156,7 +155,7 @@ pub mod prelude {
     pub use crate::config::Config;
     pub use crate::{
         Ack, Args, Binary, Broadcast, Connect, Disconnect, DisconnectReason, Disconnecting, Event,
-        Namespace, On, Refusal, Room, Server, Socket, SocketId, Value, per_worker, shared,
+        Namespace, On, Refusal, Room, Server, ServerEvent, Socket, SocketId, Value, per_worker, shared,
     };
     pub use actix::prelude::*;
     pub use serde::{Deserialize, Serialize};

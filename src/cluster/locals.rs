@@ -56,8 +56,8 @@ impl Default for Locals {
     fn default() -> Self {
         let hasher = RandomState::default();
         Self {
+            shards: std::array::from_fn(|_| RwLock::new(Shard::with_hasher(hasher.clone()))),
             hasher,
-            shards: std::array::from_fn(|_| RwLock::new(Shard::with_hasher(hasher))),
         }
     }
 }

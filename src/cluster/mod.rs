@@ -74,7 +74,7 @@ impl Cluster {
     pub(crate) fn new(settings: RedisConfig, endpoints: Endpoints) -> Self {
         let uid = ByteString::from(SocketId::generate().as_str());
         Self {
-            channels: Channels::new(settings.key.as_str().into(), uid.clone()),
+            channels: Channels::new(settings.key.as_str(), uid.clone()),
             locals: Locals::default(),
             // Three canaries may be missing.
             health: Health::new(settings.canary_interval * 3),
@@ -156,10 +156,10 @@ impl Cluster {
     pub(crate) fn change(&self, nsp: &str, selection: &Selection, change: &Change) {
         let opts = opts(selection, OptFlags::default());
         let request = match change {
-            Change::Join(rooms) => adapter::encode_join(&self.uid, &opts, rooms),
-            Change::Leave(rooms) => adapter::encode_leave(&self.uid, &opts, rooms),
+            Change::Join(rooms) => adapter::encode_join(Some(&self.uid), &opts, rooms),
+            Change::Leave(rooms) => adapter::encode_leave(Some(&self.uid), &opts, rooms),
             Change::Disconnect { close } => {
-                adapter::encode_disconnect(&self.uid, &opts, *close)
+                adapter::encode_disconnect(Some(&self.uid), &opts, *close)
             }
         };
         self.publish(self.channels.request(nsp), request);
@@ -171,7 +171,8 @@ impl Cluster {
         self.publish_encoded(self.channels.request(nsp), request);
     }
 
-    fn publish_encoded(&self, channel: String, encoded: Result<Bytes, Unpublishable>) {
+    /// As [`Cluster::publish`], unless it must not be published.
+    pub(crate) fn publish_encoded(&self, channel: String, encoded: Result<Bytes, Unpublishable>) {
         match encoded {
             Ok(payload) => self.publish(channel, payload),
             Err(err) => {

@@ -79,6 +79,7 @@ impl Pending {
         let mut pending = self.0.lock();
         match (pending.get_mut(&answer.request_id), answer.body) {
             (Some(Waiter::Acks(acks)), AnswerBody::ClientCount(asked)) => {
+                let asked = usize::try_from(asked).unwrap_or(usize::MAX);
                 acks.node_answered(asked, answer.uid);
                 true
             }

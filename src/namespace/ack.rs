@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
 use serde::Serialize;
 use tokio::sync::oneshot;

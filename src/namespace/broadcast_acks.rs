@@ -129,7 +129,7 @@ impl BroadcastAcks {
     /// Another server has asked so many clients.
     pub(crate) fn node_answered(&self, asked: usize, who: Option<ByteString>) {
         let mut state = self.state.lock();
-        state.asked += asked;
+        state.asked = state.asked.saturating_add(asked);
         state.nodes_answered += 1;
         state.from.extend(who);
         state.finish_if_complete();

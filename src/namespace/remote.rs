@@ -13,7 +13,7 @@ use super::socket::{Room, Socket};
 use super::socket_state::SocketInner;
 use super::table::NamespaceInner;
 use crate::SocketId;
-use crate::error::{ArgsError, EmitError};
+use crate::error::{AckError, ArgsError, EmitError, to_value};
 use crate::protocol::adapter::FetchedSocket;
 use crate::protocol::socketio::{Args, Value};
 
@@ -53,6 +53,12 @@ impl RemoteSocket {
             handshake: HandshakeObject::of_another_server(&fetched.handshake),
             here: None,
         }
+    }
+
+    /// Its rooms, data and handshake, as other servers get them.
+    pub(crate) fn into_public(self) -> (Vec<Room>, Value, Value) {
+        let handshake = to_value(&self.handshake).unwrap_or_default();
+        (self.rooms, self.data, handshake)
     }
 
     /// The id of the socket.
@@ -129,12 +135,13 @@ impl RemoteSocket {
             Some(socket) => Socket::from(Arc::clone(socket))
                 .timeout(timeout)
                 .emit_with_ack(name, values),
-            None => super::Answer::of_one(
-                self.address()
-                    .timeout(timeout)
-                    .expect_one()
-                    .emit_with_ack(name, values),
-            ),
+            None => match Args::from_values(&values) {
+                Ok(args) => {
+                    let address = self.address().timeout(timeout).expect_one();
+                    super::Answer::of_one(address.emit_args_with_ack(name, &args))
+                }
+                Err(err) => super::Answer::unsent(AckError::Unsent(err.into())),
+            },
         }
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::table::NamespaceInner;
 use crate::metrics::Counter;
-use crate::protocol::adapter::{ReplyTo, encode_server_side_answer};
+use crate::protocol::adapter::Asker;
 use crate::protocol::socketio::Args;
 
 /// An event that another server sent with
@@ -103,7 +103,7 @@ impl ServerEvent {
     }
 
     /// Nobody here listens: as on a server without a listener, no answer is given.
-    pub(super) fn unheard(self, why: Counter) {
+    pub(crate) fn unheard(self, why: Counter) {
         self.nsp.shared().metrics.count(why);
         self.ack.forget();
     }
@@ -115,10 +115,10 @@ impl ServerEvent {
 /// If no answer was asked for, every method does nothing.
 #[must_use = "a server that asked for an ack waits for `send`"]
 #[derive(Debug)]
-pub struct ServerAck(Option<(Arc<NamespaceInner>, ReplyTo)>);
+pub struct ServerAck(Option<(Arc<NamespaceInner>, Asker)>);
 
 impl ServerAck {
-    pub(crate) const fn new(nsp: Arc<NamespaceInner>, to: Option<ReplyTo>) -> Self {
+    pub(crate) fn new(nsp: Arc<NamespaceInner>, to: Option<Asker>) -> Self {
         match to {
             Some(to) => Self(Some((nsp, to))),
             None => Self(None),
@@ -147,12 +147,9 @@ impl ServerAck {
         if let Some((nsp, to)) = self.0.take()
             && let Some(cluster) = &nsp.shared().cluster
         {
-            let value = args.nth(0).unwrap_or_default();
-            // On the shared channel, whatever the configuration says: old servers listen to no other.
-            cluster.publish(
-                cluster.channels.response(nsp.name()),
-                encode_server_side_answer(&to, &cluster.uid, &value),
-            );
+            // Always on the shared channel: servers of 7.0 name themselves in the request and listen to no other.
+            let channel = to.channel(&cluster.channels, nsp.name(), false);
+            cluster.publish_encoded(channel, to.emitted(args, Some(&cluster.uid)));
         }
     }
 

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use bytestring::ByteString;
 use parking_lot::Mutex;
 
-use super::ack::{AckTable, BroadcastAcks};
+use super::ack::AckTable;
+use super::broadcast_acks::BroadcastAcks;
 use super::event::Event;
 use super::handshake::Handshake;
 use super::socket::Room;

@@ -12,6 +12,7 @@ use super::handshake::Handshake;
 use crate::hub::{Fanout, Flags, Selection};
 use crate::protocol::socketio::Args;
 use crate::server::Shared;
+use crate::subscriber::NamespaceChanged;
 
 /// A namespace.
 #[derive(Debug)]
@@ -142,11 +143,23 @@ impl Namespaces {
                 n_sockets: AtomicUsize::new(0),
             })
         });
-        Some(Arc::clone(nsp))
+        let nsp = Arc::clone(nsp);
+        drop(by_name);
+        self.changed(&nsp);
+        Some(nsp)
+    }
+
+    /// The other servers have to hear of it, or not any more.
+    fn changed(&self, nsp: &Arc<NamespaceInner>) {
+        nsp.shared.tell_subscriber(|| NamespaceChanged(Arc::clone(nsp)));
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<NamespaceInner>> {
         self.by_name.read().get(name).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<NamespaceInner>> {
+        self.by_name.read().values().cloned().collect()
     }
 
     pub(crate) fn names(&self) -> Vec<ByteString> {
@@ -181,8 +194,10 @@ impl Namespaces {
             && nsp.shared.config.socketio.cleanup_empty_child_namespaces
         {
             let mut by_name = self.by_name.write();
-            if nsp.n_sockets() == 0 {
-                by_name.remove(nsp.name());
+            let gone = (nsp.n_sockets() == 0).then(|| by_name.remove(nsp.name()));
+            drop(by_name);
+            if let Some(gone) = gone.flatten() {
+                self.changed(&gone);
             }
         }
     }

@@ -61,6 +61,18 @@ pub struct Endpoints {
     pub data: Endpoint,
 }
 
+impl Endpoints {
+    /// The same for all three.
+    pub fn all(endpoint: impl Into<Endpoint>) -> Self {
+        let endpoint = endpoint.into();
+        Self {
+            publish: endpoint.clone(),
+            subscribe: endpoint.clone(),
+            data: endpoint,
+        }
+    }
+}
+
 impl RedisConfig {
     /// What the connections of a node are made from; `None` when no Redis is configured.
     pub(crate) fn endpoints(&self) -> Result<Option<Endpoints>, ConfigError> {

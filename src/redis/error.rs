@@ -200,6 +200,11 @@ impl Redacted {
 }
 
 impl LinkError {
+    /// There is no connection now.
+    pub(crate) fn not_connected() -> Self {
+        Redacted::new("redis", []).error(Cause::Unreachable, "not connected")
+    }
+
     /// Why.
     pub(crate) fn cause(&self) -> Cause {
         self.cause

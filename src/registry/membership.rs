@@ -154,6 +154,12 @@ impl Membership {
         rooms.into_iter().collect()
     }
 
+    /// The connected socket with this id.
+    pub(super) fn socket(&self, nsp: u32, id: &str) -> Option<Arc<SocketInner>> {
+        let socket = self.0.get(&nsp)?.sockets.get(id);
+        socket.filter(|socket| socket.is_connected()).cloned()
+    }
+
     /// Who is in a room.
     pub(super) fn members(&self, nsp: u32, room: &Room) -> Vec<SocketId> {
         let space = self.0.get(&nsp);

@@ -206,7 +206,7 @@ impl Handler<AskServers> for Registry {
             })
             .await;
             let answers = answered.bodies.into_iter().filter_map(|body| match body {
-                AnswerBody::ServerSide(value) => Some(value),
+                AnswerBody::Emitted(value) => Some(value),
                 _ => None,
             });
             Gathered::new(answers.collect(), silent)

@@ -10,6 +10,7 @@ use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
 use crate::carrier::raw::WebSocketRoute;
+use crate::cluster::Cluster;
 use crate::config::{Config, Parser};
 use crate::engine;
 use crate::error::Error;
@@ -17,6 +18,7 @@ use crate::http::{self, Hooks};
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::protocol::socketio::Dialect;
 use crate::recovery::Recovery;
+use crate::redis::Endpoints;
 
 /// Builds a [`Server`].
 #[must_use = "a server has to be built and run"]
@@ -28,6 +30,7 @@ pub struct ServerBuilder {
     application: Option<Box<dyn engine::Application>>,
     websockets: Vec<WebSocketRoute>,
     hooks: Hooks,
+    endpoints: Option<Endpoints>,
 }
 
 impl std::fmt::Debug for ServerBuilder {
@@ -42,6 +45,27 @@ impl ServerBuilder {
     /// Replaces the configuration.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Says where Redis is, in the place of the configuration's addresses: other addresses, or clients that the
+    /// program has made; for each of the three connections.
+    ///
+    /// ```
+    /// use greenroom::prelude::*;
+    /// use greenroom::redis::{Endpoints, RedisUrl};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let near: RedisUrl = "redis://127.0.0.1:6379".parse()?;
+    /// let far: RedisUrl = "rediss://redis.example:6380".parse()?;
+    /// let mut endpoints = Endpoints::all(near);
+    /// endpoints.data = far.into();
+    /// let server = Server::builder().redis(endpoints).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn redis(mut self, endpoints: Endpoints) -> Self {
+        self.endpoints = Some(endpoints);
         self
     }
 
@@ -159,8 +183,15 @@ impl ServerBuilder {
             application,
             websockets,
             hooks,
+            endpoints,
         } = self;
         let config = config.validated()?;
+        let endpoints = match endpoints {
+            None => config.redis.endpoints()?,
+            given => given,
+        };
+        let cluster =
+            endpoints.map(|endpoints| Arc::new(Cluster::new(config.redis.clone(), endpoints)));
         check_names(&named)?;
         if !named.iter().any(|(name, _)| name == "/") {
             named.push((

@@ -12,6 +12,16 @@ use super::{
 };
 use crate::protocol::socketio::{Args, is_reserved_event, msgpack};
 
+/// Asks for the ids of the sockets in any of these rooms, or of all.
+///
+/// **Shape** `{"uid":"u","requestId":"x","type":0,"rooms":["r1"]}`.
+#[must_use]
+pub fn encode_sockets(uid: &str, request_id: &str, rooms: &[ByteString]) -> Bytes {
+    let mut object = request(Some(uid), Some(request_id), 0);
+    object.raw("rooms", &to_json(rooms));
+    object.bytes()
+}
+
 /// Asks all servers for their rooms.
 ///
 /// **Shape** `{"uid":"h4qIkV","requestId":"Nyzrf8","type":1}`.

@@ -1,0 +1,288 @@
+//! # Subscriber
+//! Owns: the subscribe connection; which channels are wanted.
+//! Runs: one per server, on the arbiter of the pub/sub connections.
+//! Receives: messages of the cluster; [`NamespaceChanged`], [`RoomChanged`], [`Confirm`], [`Leave`].
+//! Sends: one [`Command`](crate::hub::Command) per hub and message; questions and answers to the registry.
+//! Stops: with its arbiter. Never: delivers to a session itself.
+
+mod incoming;
+mod wanted;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use redis::aio::PubSubSink;
+use tokio::sync::oneshot;
+
+pub(crate) use crate::cluster::RoomChanged;
+use crate::cluster::{Cluster, Part};
+use crate::namespace::{NamespaceInner, Namespaces};
+use crate::protocol::socketio::msgpack;
+use crate::redis::Backoff;
+use crate::server::Shared;
+use wanted::Wanted;
+
+/// How many channels are subscribed to with one command.
+const CHANNELS_PER_COMMAND: usize = 500;
+
+/// A namespace has come into being, or has gone.
+#[derive(Debug)]
+pub(crate) struct NamespaceChanged(pub(crate) Arc<NamespaceInner>);
+
+impl Message for NamespaceChanged {
+    type Result = ();
+}
+
+/// Say when everything that is wanted now is subscribed to.
+#[derive(Debug)]
+pub(crate) struct Confirm(pub(crate) oneshot::Sender<()>);
+
+impl Message for Confirm {
+    type Result = ();
+}
+
+/// The server ends: nobody is to count on it any more.
+#[derive(Debug)]
+pub(crate) struct Leave(pub(crate) oneshot::Sender<()>);
+
+impl Message for Leave {
+    type Result = ();
+}
+
+/// See the module documentation.
+pub(crate) struct Subscriber {
+    server: Arc<Shared>,
+    cluster: Arc<Cluster>,
+    wanted: Wanted,
+    /// The connection, while it stands.
+    sink: Option<PubSubSink>,
+    stream: Option<SpawnHandle>,
+    backoff: Backoff,
+    connected_at: Instant,
+    /// A command is on its way; what is wanted meanwhile goes with the next.
+    is_subscribing: bool,
+    /// Who waits until all that is wanted stands.
+    waiting: Vec<oneshot::Sender<()>>,
+    leaving: Option<oneshot::Sender<()>>,
+    /// How a broadcast begins that we have published ourselves.
+    own_head: Vec<u8>,
+}
+
+impl std::fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Subscriber {
+    pub(crate) fn new(server: Arc<Shared>, cluster: Arc<Cluster>) -> Self {
+        let mut own_head = Vec::new();
+        msgpack::write_array_len(&mut own_head, 3);
+        msgpack::write_str(&mut own_head, &cluster.uid);
+        Self {
+            wanted: Wanted::new(Arc::clone(&cluster)),
+            server,
+            cluster,
+            sink: None,
+            stream: None,
+            backoff: Backoff::default(),
+            connected_at: Instant::now(),
+            is_subscribing: false,
+            waiting: Vec::new(),
+            leaving: None,
+            own_head,
+        }
+    }
+
+    fn dial(&mut self, ctx: &mut Context<Self>) {
+        let (endpoint, timeout) = (
+            self.cluster.endpoints.subscribe.clone(),
+            self.cluster.settings.connect_timeout,
+        );
+        let dialing = async move { endpoint.pubsub(timeout).await };
+        ctx.spawn(dialing.into_actor(self).map(|dialed, this, ctx| match dialed {
+            Ok(pubsub) => {
+                let (sink, stream) = pubsub.split();
+                this.sink = Some(sink);
+                this.stream = Some(ctx.add_stream(stream));
+                this.connected_at = Instant::now();
+                this.wanted.forget_standing();
+                this.subscribe(ctx);
+            }
+            Err(err) => this.broken(&err, ctx),
+        }));
+    }
+
+    /// The connection is gone, or of no use: a new one, after a moment.
+    fn broken(&mut self, why: &dyn std::fmt::Display, ctx: &mut Context<Self>) {
+        if let Some(stream) = self.stream.take() {
+            ctx.cancel_future(stream);
+        }
+        self.sink = None;
+        self.is_subscribing = false;
+        if self.leaving.is_some() {
+            return self.left(ctx);
+        }
+        self.cluster.health.down(Part::Subscribe, why);
+        ctx.run_later(self.backoff.next(), Self::dial);
+    }
+
+    /// Subscribes to what is wanted and unsubscribes from what is not, one command at a time.
+    fn subscribe(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut sink) = self.sink.clone().filter(|_| !self.is_subscribing) else {
+            return;
+        };
+        let Some(step) = self.wanted.next_step(CHANNELS_PER_COMMAND) else {
+            return self.all_stands(ctx);
+        };
+        self.is_subscribing = true;
+        let timeout = self.cluster.settings.connect_timeout;
+        let subscribing = async move {
+            let sent = step.send(&mut sink);
+            match actix_rt::time::timeout(timeout, sent).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(err)) => Err(err.to_string()),
+                Err(_) => Err("no answer to a subscription".to_owned()),
+            }
+        };
+        let subscribing = subscribing.into_actor(self);
+        ctx.spawn(subscribing.map(|done, this, ctx| {
+            this.is_subscribing = false;
+            match done {
+                Ok(()) => this.subscribe(ctx),
+                Err(err) => this.broken(&err, ctx),
+            }
+        }));
+    }
+
+    fn all_stands(&mut self, ctx: &mut Context<Self>) {
+        if self.leaving.is_some() {
+            return self.left(ctx);
+        }
+        self.backoff.reset();
+        if !self.cluster.health.is_up(Part::Subscribe) {
+            self.cluster.health.up(Part::Subscribe);
+            self.send_canary();
+        }
+        for waiting in self.waiting.drain(..) {
+            // Whoever waited may have gone.
+            let _ = waiting.send(());
+        }
+    }
+
+    fn left(&mut self, ctx: &mut Context<Self>) {
+        if let Some(stream) = self.stream.take() {
+            ctx.cancel_future(stream);
+        }
+        self.sink = None;
+        if let Some(leaving) = self.leaving.take() {
+            let _ = leaving.send(());
+        }
+    }
+
+    /// Publishes something that only this node hears: what comes back shows that it hears.
+    fn send_canary(&self) {
+        let health = &self.cluster.health;
+        if health.is_up(Part::Publish) && self.cluster.publications.is_empty() {
+            let canary = bytes::Bytes::from_static(b"canary");
+            self.cluster.publish(self.cluster.channels.canary(), canary);
+        }
+    }
+
+    /// A connection that stands and hears nothing of what we publish is of no use: the worst failure, since
+    /// nothing else shows it.
+    fn watch_canary(&mut self, ctx: &mut Context<Self>) {
+        let (now, health) = (Instant::now(), &self.cluster.health);
+        if self.sink.is_none() || self.leaving.is_some() || !health.is_up(Part::Publish) {
+            return;
+        }
+        let patience = self.patience();
+        let heard = health.canary().map_or(self.connected_at, |at| at.max(self.connected_at));
+        if now.duration_since(heard) > patience {
+            return self.broken(&"nothing that was published has come back", ctx);
+        }
+        self.send_canary();
+    }
+
+    fn patience(&self) -> Duration {
+        self.cluster.settings.canary_interval * 3
+    }
+}
+
+impl Actor for Subscriber {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let namespaces = self.server.namespaces().map(Namespaces::all);
+        for nsp in namespaces.unwrap_or_default() {
+            self.wanted.namespace(&nsp, true);
+        }
+        self.dial(ctx);
+        ctx.run_interval(self.cluster.settings.canary_interval, |this, ctx| {
+            this.watch_canary(ctx);
+        });
+    }
+}
+
+impl StreamHandler<redis::Msg> for Subscriber {
+    // Hot: one lookup of the channel; what becomes of the message is in `incoming`.
+    fn handle(&mut self, message: redis::Msg, _: &mut Context<Self>) {
+        self.incoming(message);
+    }
+
+    fn finished(&mut self, ctx: &mut Context<Self>) {
+        self.stream = None;
+        self.broken(&"the connection ended", ctx);
+    }
+}
+
+impl Handler<NamespaceChanged> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, NamespaceChanged(nsp): NamespaceChanged, ctx: &mut Context<Self>) {
+        if self.leaving.is_some() {
+            return;
+        }
+        let table = self.server.namespaces();
+        let now = table.and_then(|table| table.get(nsp.name()));
+        let is_there = now.is_some_and(|now| Arc::ptr_eq(&now, &nsp));
+        self.wanted.namespace(&nsp, is_there);
+        self.subscribe(ctx);
+    }
+}
+
+impl Handler<RoomChanged> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, RoomChanged { nsp, room }: RoomChanged, ctx: &mut Context<Self>) {
+        if self.leaving.is_none() {
+            self.wanted.room(nsp, &room);
+            self.subscribe(ctx);
+        }
+    }
+}
+
+impl Handler<Confirm> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, Confirm(waiting): Confirm, ctx: &mut Context<Self>) {
+        self.waiting.push(waiting);
+        self.subscribe(ctx);
+    }
+}
+
+impl Handler<Leave> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, Leave(done): Leave, ctx: &mut Context<Self>) {
+        self.leaving = Some(done);
+        self.wanted.leave();
+        if self.sink.is_none() {
+            return self.left(ctx);
+        }
+        self.subscribe(ctx);
+    }
+}

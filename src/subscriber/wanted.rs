@@ -1,0 +1,205 @@
+//! Which channels are wanted, which stand, and what a channel means.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::quality::RandomState;
+use indexmap::IndexSet;
+use redis::aio::PubSubSink;
+
+use crate::cluster::Cluster;
+use crate::namespace::{NamespaceInner, Room};
+
+/// What arrives on a channel.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// Broadcasts: to everybody, or to the room that the channel names.
+    Broadcasts(Arc<NamespaceInner>),
+    /// Questions and orders.
+    Requests(Arc<NamespaceInner>),
+    /// Answers to ours.
+    Answers,
+    /// What we have sent to ourselves.
+    Canary,
+}
+
+/// A subscription: an exact channel, or with `true` a pattern.
+type Name = (bool, String);
+
+/// See the module documentation.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    cluster: Arc<Cluster>,
+    sources: HashMap<Name, Source, RandomState>,
+    /// What the connection is subscribed to.
+    standing: IndexSet<Name, RandomState>,
+    /// What may have to be done: names that are wanted and do not stand, or the other way round.
+    dirty: IndexSet<Name, RandomState>,
+    namespaces: HashMap<u32, Arc<NamespaceInner>>,
+}
+
+/// One command.
+#[derive(Debug)]
+pub(super) struct Step {
+    is_pattern: bool,
+    subscribes: bool,
+    channels: Vec<String>,
+}
+
+impl Step {
+    pub(super) async fn send(self, sink: &mut PubSubSink) -> redis::RedisResult<()> {
+        let channels = &self.channels;
+        match (self.subscribes, self.is_pattern) {
+            (true, false) => sink.subscribe(channels).await,
+            (true, true) => sink.psubscribe(channels).await,
+            (false, false) => sink.unsubscribe(channels).await,
+            (false, true) => sink.punsubscribe(channels).await,
+        }
+    }
+}
+
+impl Wanted {
+    pub(super) fn new(cluster: Arc<Cluster>) -> Self {
+        let mut wanted = Self {
+            sources: HashMap::default(),
+            standing: IndexSet::default(),
+            dirty: IndexSet::default(),
+            namespaces: HashMap::new(),
+            cluster,
+        };
+        let canary = wanted.cluster.channels.canary();
+        wanted.want((false, canary), Source::Canary);
+        wanted
+    }
+
+    fn want(&mut self, name: Name, source: Source) {
+        self.dirty.insert(name.clone());
+        self.sources.insert(name, source);
+    }
+
+    fn drop_name(&mut self, name: Name) {
+        self.sources.remove(&name);
+        self.dirty.insert(name);
+    }
+
+    /// A namespace is there, or is not any more.
+    ///
+    /// Broadcasts come before requests: who listens to requests is counted, and has to be able to answer.
+    pub(super) fn namespace(&mut self, nsp: &Arc<NamespaceInner>, is_there: bool) {
+        let (channels, name) = (&self.cluster.channels, nsp.name());
+        let broadcasts = || Source::Broadcasts(Arc::clone(nsp));
+        let requests = || Source::Requests(Arc::clone(nsp));
+        // Some old publishers leave out the `#` at the end.
+        let mut names = vec![
+            ((false, channels.unterminated_broadcast(name, None)), broadcasts()),
+            ((false, channels.response(name)), Source::Answers),
+            ((false, channels.own_response(name)), Source::Answers),
+            ((false, channels.unterminated_request(name)), requests()),
+            ((false, channels.sync_request(name)), requests()),
+        ];
+        if self.cluster.is_exact() {
+            names.push(((false, channels.broadcast(name, None)), broadcasts()));
+        } else {
+            names.push(((true, channels.pattern(name)), broadcasts()));
+            names.push(((true, channels.unterminated_request_pattern(name)), requests()));
+        }
+        names.push(((false, channels.request(name)), requests()));
+        let known = self.namespaces.get(&nsp.index).is_some();
+        if known == is_there {
+            return;
+        }
+        if is_there {
+            self.namespaces.insert(nsp.index, Arc::clone(nsp));
+            for (name, source) in names {
+                self.want(name, source);
+            }
+        } else {
+            self.namespaces.remove(&nsp.index);
+            // Requests first: nobody may count on us any more.
+            for (name, _) in names.into_iter().rev() {
+                // One that came anew under the same name keeps them.
+                let is_other = self.namespaces.values().any(|other| other.name() == nsp.name());
+                if !is_other {
+                    self.drop_name(name);
+                }
+            }
+        }
+        if self.cluster.is_exact() {
+            for room in self.cluster.locals.rooms(nsp.index) {
+                self.room(nsp.index, &room);
+            }
+        }
+    }
+
+    /// A room may have got its first member or lost its last.
+    pub(super) fn room(&mut self, nsp: u32, room: &Room) {
+        let Some(nsp) = self.namespaces.get(&nsp).cloned() else {
+            return;
+        };
+        let channel = self.cluster.channels.broadcast(nsp.name(), Some(room));
+        let name = (false, channel);
+        match (self.cluster.locals.has(nsp.index, room), self.sources.contains_key(&name)) {
+            (true, false) => self.want(name, Source::Broadcasts(nsp)),
+            (false, true) => self.drop_name(name),
+            _ => {}
+        }
+    }
+
+    /// Nothing is wanted any more, requests first.
+    pub(super) fn leave(&mut self) {
+        let (requests, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sources)
+            .into_iter()
+            .partition(|(_, source)| matches!(source, Source::Requests(_)));
+        self.dirty.clear();
+        self.dirty
+            .extend(requests.into_iter().chain(others).map(|(name, _)| name));
+    }
+
+    /// A new connection: nothing stands.
+    pub(super) fn forget_standing(&mut self) {
+        self.standing.clear();
+        self.dirty = self.sources.keys().cloned().collect();
+        // Counted last.
+        self.dirty
+            .sort_by_key(|name| matches!(self.sources.get(name), Some(Source::Requests(_))));
+    }
+
+    /// What has to be done next, if anything: it counts as done.
+    pub(super) fn next_step(&mut self, max_channels: usize) -> Option<Step> {
+        let mut step: Option<Step> = None;
+        let mut n_seen = 0;
+        for name in &self.dirty {
+            let subscribes = self.sources.contains_key(name);
+            if subscribes == self.standing.contains(name) {
+                n_seen += 1;
+                continue;
+            }
+            let step = step.get_or_insert_with(|| Step {
+                is_pattern: name.0,
+                subscribes,
+                channels: Vec::new(),
+            });
+            if (step.is_pattern, step.subscribes) != (name.0, subscribes)
+                || step.channels.len() >= max_channels
+            {
+                break;
+            }
+            step.channels.push(name.1.clone());
+            n_seen += 1;
+        }
+        for name in self.dirty.drain(..n_seen) {
+            if self.sources.contains_key(&name) {
+                self.standing.insert(name);
+            } else {
+                self.standing.swap_remove(&name);
+            }
+        }
+        step
+    }
+
+    /// What a channel means.
+    // Hot: one hash of the channel's name.
+    pub(super) fn source(&self, is_pattern: bool, name: String) -> Option<&Source> {
+        self.sources.get(&(is_pattern, name))
+    }
+}
