@@ -143,7 +143,7 @@ fn connect_refuses_with_message_and_data_after_awaiting() {
         );
         assert_eq!(counter(&server, "socket_refused"), 1);
         assert_eq!(server.root().n_sockets(), 0);
-        assert_eq!(server.root().all_rooms().await, Vec::<String>::new());
+        assert_eq!(server.root().all_rooms().await.found, Vec::<String>::new());
     });
 }
 
@@ -965,7 +965,7 @@ fn disconnecting_still_reads_the_rooms_and_disconnect_follows() {
         socket.join("c");
         assert!(!socket.is_in("c"), "nothing can be joined after the end");
         assert_eq!(lobby.server.root().n_sockets(), 0);
-        assert_eq!(lobby.server.root().all_rooms().await, Vec::<String>::new());
+        assert_eq!(lobby.server.root().all_rooms().await.found, Vec::<String>::new());
     });
 }
 

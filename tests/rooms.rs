@@ -178,11 +178,11 @@ fn a_socket_can_leave_the_room_of_its_own_id_and_return() {
         // What is emitted to the socket itself takes no room.
         d.emit("e", ());
         assert_eq!(party.reached().await, "d");
-        assert_eq!(nsp.room_size(d.id().as_str()).await, 0);
+        assert_eq!(nsp.room_size(d.id().as_str()).await.found, 0);
         d.join(d.id());
         nsp.to(d.id()).emit("e", ());
         assert_eq!(party.reached().await, "d");
-        assert_eq!(nsp.room_size(d.id().as_str()).await, 1);
+        assert_eq!(nsp.room_size(d.id().as_str()).await.found, 1);
     });
 }
 
@@ -197,7 +197,7 @@ fn a_foreign_socket_in_an_id_room_does_no_harm() {
         assert_eq!(party.reached().await, "ab");
         nsp.except(a.id()).emit("e", ());
         assert_eq!(party.reached().await, "cd");
-        assert_eq!(nsp.room_size(a.id().as_str()).await, 2);
+        assert_eq!(nsp.room_size(a.id().as_str()).await.found, 2);
         assert_eq!(nsp.fetch_sockets().await.len(), 4);
         a.leave(a.id().as_str());
         nsp.to(a.id()).emit("e", ());
@@ -206,7 +206,7 @@ fn a_foreign_socket_in_an_id_room_does_no_harm() {
         b.leave(a.id().as_str());
         nsp.to(a.id()).emit("e", ());
         assert_eq!(party.reached().await, "a");
-        assert_eq!(nsp.room_size(a.id().as_str()).await, 1);
+        assert_eq!(nsp.room_size(a.id().as_str()).await.found, 1);
         // The owner goes, the guest stays, and the other way round.
         b.join(a.id());
         let id = party.id("a");
@@ -214,11 +214,11 @@ fn a_foreign_socket_in_an_id_room_does_no_harm() {
         party.lobby.hearing.gone().await;
         nsp.to(&id).emit("e", ());
         assert_eq!(party.reached().await, "b");
-        assert_eq!(nsp.room_size(&id).await, 1);
+        assert_eq!(nsp.room_size(&id).await.found, 1);
         assert!(nsp.all_rooms().await.contains(&id.as_str().into()));
         party.guests.remove("b");
         party.lobby.hearing.gone().await;
-        assert_eq!(nsp.room_size(&id).await, 0);
+        assert_eq!(nsp.room_size(&id).await.found, 0);
         assert!(!nsp.all_rooms().await.contains(&id.as_str().into()));
     });
 }
@@ -264,8 +264,8 @@ fn the_server_makes_sockets_join_and_leave() {
         nsp.to("x").emit("e", ());
         assert_eq!(party.reached().await, "");
         assert_eq!(a.rooms(), [party.id("a").as_str(), "r1", "y"]);
-        assert_eq!(nsp.room_size("y").await, 1);
-        assert_eq!(nsp.room_size("x").await, 0);
+        assert_eq!(nsp.room_size("y").await.found, 1);
+        assert_eq!(nsp.room_size("x").await.found, 0);
     });
 }
 
@@ -417,9 +417,9 @@ fn rooms_are_listed_and_counted() {
             .collect();
         expected.extend(["r1".to_owned(), "r2".to_owned()]);
         expected.sort_unstable();
-        assert_eq!(nsp.all_rooms().await, expected);
+        assert_eq!(nsp.all_rooms().await.found, expected);
         for (room, size) in [("r1", 2), ("r2", 2), ("r3", 0), (&*party.id("d"), 1)] {
-            assert_eq!(nsp.room_size(room).await, size, "{room}");
+            assert_eq!(nsp.room_size(room).await.found, size, "{room}");
         }
         assert_eq!(nsp.n_sockets(), 4);
     });
@@ -549,7 +549,7 @@ fn a_refused_socket_leaves_the_rooms_it_joined() {
         assert!(events[1].starts_with("joined x "));
         assert!(events[2].starts_with("left x "));
         assert_eq!(events[3], "deleted x");
-        assert_eq!(server.root().all_rooms().await, Vec::<String>::new());
+        assert_eq!(server.root().all_rooms().await.found, Vec::<String>::new());
     });
 }
 

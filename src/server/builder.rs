@@ -190,8 +190,10 @@ impl ServerBuilder {
             None => config.redis.endpoints()?,
             given => given,
         };
-        let cluster =
-            endpoints.map(|endpoints| Arc::new(Cluster::new(config.redis.clone(), endpoints)));
+        // Engine.IO alone has no rooms, and nothing to say to other servers.
+        let cluster = endpoints
+            .filter(|_| application.is_none())
+            .map(|endpoints| Arc::new(Cluster::new(config.redis.clone(), endpoints)));
         check_names(&named)?;
         if !named.iter().any(|(name, _)| name == "/") {
             named.push((
