@@ -38,7 +38,7 @@ pub use broadcast::{Broadcast, decode, encode, is_duplicate};
 pub use channels::{Channels, Target};
 pub use junk::{Junk, Unpublishable};
 pub use opts::{Names, OptFlags, Opts};
-pub use request::{Incoming, Request, decode_request, is_reserved_server_event};
+pub use request::{BroadcastEvent, Incoming, Request, decode_request, is_reserved_server_event};
 pub use request_encode::{
     encode_all_rooms, encode_broadcast, encode_disconnect, encode_fetch, encode_join, encode_leave,
     encode_server_side_emit,
