@@ -6,7 +6,6 @@ use super::*;
 
 /// Capture, bytes, uid, namespace, name and arguments (`$b` is binary), options, and whether we write the same bytes.
 #[rustfmt::skip]
-#[expect(clippy::type_complexity, reason = "a table")]
 const CAPTURED: &[(&str, &str, &str, &str, &str, &str, bool)] = &[
     ("L1", "93a650346650546283a47479706502a46461746193a568656c6c6f0181a161a162a36e7370a12f80", "P4fPTb", "/", r#"["hello",1,{"a":"b"}]"#, r#"{}"#, false),
     ("L2", "93a650346650546283a47479706502a46461746191a26869a36e7370a12f83a5726f6f6d7392a27231a27232a665786365707491a178a5666c61677380", "P4fPTb", "/", r#"["hi"]"#, r#"{"rooms":["r1","r2"],"except":["x"],"flags":{}}"#, false),
