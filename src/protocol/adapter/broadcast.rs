@@ -156,7 +156,6 @@ impl<'a> Packet<'a> {
     }
 
     /// Namespace, name and arguments of the event that this packet has to be.
-    #[expect(clippy::type_complexity, reason = "taken apart at once")]
     pub(super) fn event(
         &self,
         walk: &Walk<'_>,

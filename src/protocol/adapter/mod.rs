@@ -26,6 +26,7 @@ mod junk;
 mod legacy;
 mod opts;
 mod request;
+mod request_decode;
 mod request_encode;
 mod response;
 mod response_encode;
@@ -38,7 +39,8 @@ pub use broadcast::{Broadcast, decode, encode, is_duplicate};
 pub use channels::{Channels, Target};
 pub use junk::{Junk, Unpublishable};
 pub use opts::{Names, OptFlags, Opts};
-pub use request::{BroadcastEvent, Incoming, Request, decode_request, is_reserved_server_event};
+pub use request::{BroadcastEvent, Incoming, Request, is_reserved_server_event};
+pub use request_decode::decode_request;
 pub use request_encode::{
     encode_all_rooms, encode_broadcast, encode_disconnect, encode_fetch, encode_join, encode_leave,
     encode_server_side_emit, encode_sockets,

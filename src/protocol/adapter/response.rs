@@ -11,7 +11,7 @@ use super::{
     Junk,
     walk::{self, Walk},
 };
-use crate::protocol::socketio::{Args, Value, js_number, json};
+use crate::protocol::socketio::{Args, Attachments, Value, js_number, json};
 
 /// The answer of one server.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,7 +194,7 @@ fn arg(value: Option<&RawValue>) -> Result<Args, Junk> {
     let Some(value) = value else {
         return Ok(null());
     };
-    let value = Args::from_joined(value.get().into(), Default::default(), 1);
+    let value = Args::from_joined(value.get().into(), Attachments::none(), 1);
     if value.is_deeper_than(super::MAX_DEPTH) {
         return Err(Junk::TooDeep);
     }

@@ -8,7 +8,7 @@ use super::{
     json_out::{Object, to_json},
     values,
 };
-use crate::protocol::socketio::{Args, msgpack};
+use crate::protocol::socketio::{Args, Attachments, msgpack};
 
 /// Who asked, and how it wants to be answered.
 ///
@@ -203,7 +203,7 @@ impl Asker {
         match &self.id {
             Id::Text(id) => msgpack::write_str(&mut out, id),
             Id::Other(json) => {
-                let id = Args::from_joined(json.clone(), Default::default(), 1);
+                let id = Args::from_joined(json.clone(), Attachments::none(), 1);
                 out.extend_from_slice(&id.msgpack_values().0);
             }
         }
@@ -254,5 +254,5 @@ fn first(args: &Args) -> Result<ByteString, Unpublishable> {
 
 /// The argument that a missing one is.
 fn null() -> Args {
-    Args::from_joined(ByteString::from_static("null"), Default::default(), 1)
+    Args::from_joined(ByteString::from_static("null"), Attachments::none(), 1)
 }

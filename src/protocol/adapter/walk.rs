@@ -41,7 +41,7 @@ impl<'a> Walk<'a> {
         match self.reader.token() {
             Ok(Token::Array(n_items)) => Ok(n_items),
             Ok(Token::Map(_)) => Err(Junk::Foreign),
-            other => Err(self.no_container(other)),
+            other => Err(self.scalar(other)),
         }
     }
 
@@ -50,15 +50,17 @@ impl<'a> Walk<'a> {
         &mut self,
         names: [&[u8]; N],
     ) -> Result<[Option<&'a [u8]>; N], Junk> {
+        let is_inside = self.reader.position() > 0;
         let n_pairs = match self.reader.token() {
             Ok(Token::Map(n_pairs)) => n_pairs,
             Ok(Token::Array(_)) => return Err(Junk::Shape),
-            other => return Err(self.no_container(other)),
+            Ok(_) if is_inside => return Err(Junk::Shape),
+            other => return Err(self.scalar(other)),
         };
         let mut members = [None; N];
         for _ in 0..n_pairs {
             let key = self.reader.token().map_err(junk)?;
-            let (Token::Str(key) | Token::Bin(key)) = key else {
+            let Token::Str(key) = key else {
                 return Err(Junk::Malformed);
             };
             let value = self.value()?;
@@ -74,8 +76,8 @@ impl<'a> Walk<'a> {
         Ok(members)
     }
 
-    /// What is neither array nor map: a scalar alone is well-formed.
-    fn no_container(&self, token: Result<Token<'_>, DecodeError>) -> Junk {
+    /// The verdict on a payload that begins with neither array nor map: text does too, and is more than one scalar.
+    fn scalar(&self, token: Result<Token<'_>, DecodeError>) -> Junk {
         if token.is_ok() && self.reader.is_empty() {
             Junk::Shape
         } else {
