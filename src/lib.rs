@@ -131,6 +131,7 @@ mod recovery;
 #[allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     reason = "what uses these connections comes next"
 )]
 mod redis;
