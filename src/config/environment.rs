@@ -110,13 +110,13 @@ pub(super) fn merged(text: &str, variables: &[Variable]) -> Result<RawConfig, Co
     }
     let (weak, strong): (Vec<_>, Vec<_>) = variables.iter().partition(of_fallbacks);
     for variable in weak {
-        table = set(table, variable)?;
+        table = set(&table, variable)?;
     }
     if strong.iter().any(|variable| is_address(&variable.path)) {
         clear(&mut table);
     }
     for variable in strong {
-        table = set(table, variable)?;
+        table = set(&table, variable)?;
     }
     RawConfig::deserialize(table).map_err(|err| ConfigError::Parse {
         message: secrets::hidden(&err.to_string()),
@@ -124,7 +124,7 @@ pub(super) fn merged(text: &str, variables: &[Variable]) -> Result<RawConfig, Co
 }
 
 /// The table with one variable more. The table becomes settings each time, so that an error is told of its variable.
-fn set(table: Table, variable: &Variable) -> Result<Table, ConfigError> {
+fn set(table: &Table, variable: &Variable) -> Result<Table, ConfigError> {
     let typed = variable.value.parse::<Value>();
     let text = Value::String(variable.value.clone());
     // A text that looks like a number is a number to TOML: `GREENROOM_REDIS__KEY=1`.

@@ -136,14 +136,16 @@ async fn a_unix_socket_is_reached() {
 
 #[actix_rt::test]
 async fn users_and_passwords_are_checked_at_the_dial() {
-    let redis = Redis::with(&[
-        "--requirepass",
-        "p@ss",
-        "--user",
-        "app on >s3cret ~* &* +@all",
-        "--user",
-        "poor on >s3cret ~* &* +ping +publish +client",
-    ]);
+    let redis = Redis::start();
+    let rights = [
+        ("app", &["+@all"][..]),
+        ("poor", &["+ping", "+publish", "+client"]),
+    ];
+    for (user, rights) in rights {
+        let known = ["ACL", "SETUSER", user, "on", ">s3cret", "~*", "&*"];
+        redis.cli(&[&known, rights].concat());
+    }
+    redis.cli(&["CONFIG", "SET", "requirepass", "p@ss"]);
     let port = redis.port();
     for protocol in ["resp2", "resp3"] {
         works(&endpoint(&format!(

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
 /// Nothing that is waited for takes longer, on a machine that has other work too.
@@ -170,8 +170,9 @@ fn spawn(port: u16, folder: &Path, options: &[String]) -> (Child, String, Receiv
     } else {
         ["--port", &port, "--save", ""]
     };
+    // The shell lets go of the pipe, so that it ends with the server.
     let script =
-        "redis-server \"$@\" 2>&1 & echo $!; cat > /dev/null; kill -KILL $! 2> /dev/null; wait";
+        "redis-server \"$@\" 2>&1 & echo $!; exec > /dev/null 2>&1; cat; kill -KILL $!; wait";
     let mut guard = Command::new("sh")
         .args(["-c", script, "sh"])
         .args(options.iter().filter(|option| option.ends_with(".conf")))
@@ -353,6 +354,9 @@ impl Certificates {
         let ca_key = KeyPair::generate().unwrap();
         let mut ca_params = CertificateParams::new(Vec::<String>::new()).unwrap();
         ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // A certificate with the name of its issuer would pass for one that signed itself.
+        let name = &mut ca_params.distinguished_name;
+        name.push(DnType::CommonName, "authority of the tests");
         let ca_text = ca_params.self_signed(&ca_key).unwrap().pem();
         let issuer = Issuer::new(ca_params, ca_key);
         let issue = |name: &str| {
