@@ -9,6 +9,7 @@
 
 mod cors;
 mod engine;
+mod environment;
 mod error;
 mod limits;
 mod read;

@@ -82,7 +82,7 @@ pub struct RedisConfig {
     pub publish_queue_bytes: usize,
     /// Time between two messages of this node to itself through Redis, by which it knows that it is heard.
     ///
-    /// Default `"3s"`, range 100 milliseconds to 1 hour.
+    /// Default `"3s"`, range 100 milliseconds to 24 hours.
     #[serde(deserialize_with = "values::duration")]
     pub canary_interval: Duration,
     /// How long connecting to Redis may take, and each of its answers.
@@ -263,5 +263,110 @@ fn wrong(key: &'static str, problem: &str) -> ConfigError {
     ConfigError::Value {
         key,
         problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    /// The three addresses of a `[redis]` section.
+    fn urls(section: &str) -> Result<Option<[String; 3]>, String> {
+        let config = Config::from_toml(&format!("[redis]\n{section}"));
+        let urls = config.and_then(|config| config.redis.urls());
+        urls.map_err(|err| err.to_string()).map(|urls| {
+            urls.map(|urls| [urls.publish, urls.subscribe, urls.data].map(|url| url.to_string()))
+        })
+    }
+
+    #[test]
+    fn a_redis_is_named_in_several_ways() {
+        for (section, expected) in [
+            ("uri = \"rediss://h:1/2\"", "rediss://h:1/2"),
+            ("uri = \"localhost:6379\"", "redis://localhost:6379"),
+            ("host = \"h\"", "redis://h:6379"),
+            ("host = \"::1\"\nport = 1", "redis://[::1]:1"),
+            ("host = \"[::1]\"", "redis://[::1]:6379"),
+            ("port = 6380", "redis://localhost:6380"),
+            ("socket = \"/tmp/redis.sock\"", "unix:///tmp/redis.sock"),
+            // Twice the same is no contradiction, and the uri has more to say.
+            (
+                "uri = \"redis://:p@h/3\"\nhost = \"h\"",
+                "redis://:***@h:6379/3",
+            ),
+            (
+                "uri = \"unix:///a?db=1\"\nsocket = \"/a\"",
+                "unix:///a?db=1",
+            ),
+        ] {
+            let [publish, subscribe, data] = urls(section).unwrap().expect(section);
+            assert_eq!(
+                (publish.as_str(), &subscribe, &data),
+                (expected, &publish, &publish)
+            );
+        }
+        assert_eq!(urls("").unwrap(), None);
+        assert_eq!(urls("key = \"x\"").unwrap(), None);
+    }
+
+    #[test]
+    fn each_connection_may_have_its_own() {
+        let expected = ["redis://h:6379", "redis://s:6379", "redis://h:6379"];
+        assert_eq!(
+            urls("host = \"h\"\nsubscribe_uri = \"s\"")
+                .unwrap()
+                .unwrap(),
+            expected
+        );
+        let three = "publish_uri = \"p\"\nsubscribe_uri = \"s\"\ndata_uri = \"d\"";
+        assert_eq!(
+            urls(three).unwrap().unwrap(),
+            ["redis://p:6379", "redis://s:6379", "redis://d:6379"]
+        );
+    }
+
+    #[test]
+    fn what_contradicts_or_is_missing_is_named() {
+        for (section, expected) in [
+            (
+                "uri = \"redis://h\"\nport = 6380",
+                "redis.host names another Redis than redis.uri; leave one of them out",
+            ),
+            (
+                "uri = \"redis://h\"\nsocket = \"/a\"",
+                "redis.socket names another Redis than redis.uri; leave one of them out",
+            ),
+            (
+                "socket = \"/a\"\nhost = \"h\"",
+                "redis.host names another Redis than redis.socket; leave one of them out",
+            ),
+            (
+                "data_uri = \"h\"",
+                "redis.publish_uri is not set, and neither is redis.uri, but others are; set redis.uri or all three",
+            ),
+            (
+                "uri = \"http://h\"",
+                "redis.uri has an unknown scheme `http`",
+            ),
+            ("data_uri = \"h:x\"", "redis.data_uri has a wrong port `x`"),
+            ("host = \"h:1\"", "redis.host has `h:1` for a host"),
+            ("host = \"0.0.0.0\"", "redis.host has the host 0.0.0.0"),
+            ("socket = \"tmp\"", "redis.socket is not an absolute path"),
+            ("key = \"\"", "redis.key is \"\"; it is a text"),
+            ("node = \"a b\"", "redis.node is \"a b\"; it has at most 64"),
+            ("lease = \"1ms\"", "redis.lease is"),
+            ("canary_interval = \"0s\"", "redis.canary_interval is"),
+            ("connect_timeout = \"0s\"", "redis.connect_timeout is"),
+            ("requests_timeout = \"0s\"", "redis.requests_timeout is"),
+        ] {
+            let message = urls(section).expect_err(section);
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_queue_of_zero_bytes_has_no_limit() {
+        let config = Config::from_toml("[redis]\npublish_queue_bytes = 0").unwrap();
+        assert_eq!(config.redis.publish_queue_bytes, usize::MAX);
     }
 }

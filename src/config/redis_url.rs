@@ -347,6 +347,14 @@ pub enum RedisUrlError {
         /// Where it would be right.
         place: &'static str,
     },
+    /// An option that needs another.
+    #[error("has the option `{name}` without `{other}`")]
+    Incomplete {
+        /// The option that is there.
+        name: &'static str,
+        /// The one that is missing.
+        other: &'static str,
+    },
     /// An option twice.
     #[error("has the option `{name}` twice")]
     Twice {

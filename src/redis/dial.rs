@@ -198,7 +198,10 @@ pub(super) async fn pubsub(
     let mut pubsub = client.get_async_pubsub().await.map_err(broken)?;
     // As above. With RESP2 the answer is one text until there is a subscription, then it has two.
     match pubsub.ping::<Value>().await {
-        Err(err) if redacted.of(&err, timeout).cause() != Cause::Permission => Err(broken(err)),
-        _ => Ok(pubsub),
+        Err(err) => Err(broken(err)),
+        Ok(Value::ServerError(err)) if Cause::of(&err) != Cause::Permission => {
+            Err(redacted.server(&err))
+        }
+        Ok(_) => Ok(pubsub),
     }
 }

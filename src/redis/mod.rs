@@ -21,6 +21,9 @@ mod error;
 mod link;
 mod sentinel;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::config::RedisUrl;
 pub use endpoint::{Endpoint, Endpoints};
 
