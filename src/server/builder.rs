@@ -13,7 +13,7 @@ use crate::carrier::raw::WebSocketRoute;
 use crate::config::{Config, Parser};
 use crate::engine;
 use crate::error::Error;
-use crate::http::{self, Hooks};
+use crate::http::{self, Hooks, stray::Strays};
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::protocol::socketio::Dialect;
 use crate::recovery::Recovery;
@@ -182,6 +182,7 @@ impl ServerBuilder {
                 .enabled
                 .then(|| Recovery::new(&config.recovery)),
             sid_prefix: config.engine.sid_prefix.parse().unwrap_or_default(),
+            strays: Strays::new(|_| None),
             dialect: match config.socketio.parser {
                 Parser::Json => Dialect::Json,
                 Parser::Msgpack => Dialect::Msgpack,

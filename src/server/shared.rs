@@ -14,7 +14,7 @@ use crate::carrier::raw::WebSocketRoute;
 use crate::config::Config;
 use crate::engine;
 use crate::error::EmitError;
-use crate::http::Hooks;
+use crate::http::{Hooks, stray::Strays};
 use crate::hub::{Command, Fanout, HubHandle, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     /// Paths where WebSockets are served without an engine.
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
+    pub(crate) strays: Strays,
     pub(super) dialect: Dialect,
     pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
