@@ -20,7 +20,7 @@ counters! {
     HandshakeRefused => "handshake_refused",
     /// Requests for sessions of other nodes; refused with the error 1.
     ForeignSession => "foreign_session",
-    /// Handshakes refused because a cap on connections was met.
+    /// Handshakes refused because a cap on connections was met, or the server ends.
     ConnectionRefused => "connection_refused",
     /// Sessions ended because the client sent what is no packet.
     ParseError => "parse_error",

@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::shared::{Shared, Upper};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
@@ -190,6 +190,7 @@ impl ServerBuilder {
             hubs: RwLock::default(),
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
+            is_ending: AtomicBool::new(false),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),
             per_ip: Mutex::default(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actix::dev::ToEnvelope;
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
     pub(super) hubs_generation: AtomicU64,
     pub(super) registry: OnceLock<Addr<Registry>>,
+    /// Set once, before the sessions are told to end: nobody comes in any more.
+    pub(crate) is_ending: AtomicBool,
     pub(super) n_connections: AtomicUsize,
     /// Those of them that have not joined a namespace yet.
     pub(super) n_half_open: AtomicUsize,
@@ -108,8 +110,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Counts a connection, unless a cap is met.
+    /// Counts a connection, unless a cap is met or the server ends.
     pub(crate) fn admit_connection(&self, handshake: &Handshake) -> bool {
+        if self.is_ending.load(Ordering::Relaxed) {
+            self.metrics.count(Counter::ConnectionRefused);
+            return false;
+        }
         let limits = &self.config.limits;
         let is_socketio = matches!(self.upper, Upper::SocketIo(_));
         if is_socketio && self.n_half_open.load(Ordering::Relaxed) >= limits.half_open {
@@ -138,6 +144,15 @@ impl Shared {
             self.n_half_open.fetch_add(1, Ordering::Relaxed);
         }
         true
+    }
+
+    /// What a client that was not admitted is told.
+    pub(crate) fn why_refused(&self) -> &'static str {
+        if self.is_ending.load(Ordering::Relaxed) {
+            "shutting down"
+        } else {
+            "too many connections"
+        }
     }
 
     /// A session has joined its first namespace, or ended before.
