@@ -13,7 +13,7 @@ export TARGETS ?= reference,subject
 
 VENV := tests/clients/python/.venv
 
-.PHONY: run page test prepare test-rust test-docs test-node test-browser test-python servers clean
+.PHONY: run page test prepare test-rust test-docs test-node test-nginx test-browser test-python servers clean
 
 run: page
 	exec cargo run --release --bin greenroom
@@ -27,6 +27,7 @@ test: prepare
 	$(MAKE) --no-print-directory test-docs
 	$(MAKE) --no-print-directory test-node
 	$(MAKE) --no-print-directory test-python
+	$(MAKE) --no-print-directory test-nginx
 	$(MAKE) --no-print-directory test-browser
 
 prepare:
@@ -45,6 +46,9 @@ test-node: servers tests/node_modules/.package-lock.json
 
 test-python: servers tests/node_modules/.package-lock.json $(VENV)/installed
 	PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/python -m pytest tests/clients/python
+
+test-nginx: servers tests/node_modules/.package-lock.json
+	node --test --test-reporter=spec tests/nginx/*.test.mjs
 
 test-browser: servers static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
 	node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js

@@ -18,7 +18,9 @@ macro_rules! counters {
 counters! {
     /// Handshakes refused with one of the six numbered errors.
     HandshakeRefused => "handshake_refused",
-    /// Handshakes refused because a cap on connections was met.
+    /// Requests for sessions of other nodes; refused with the error 1.
+    ForeignSession => "foreign_session",
+    /// Handshakes refused because a cap on connections was met, or the server ends.
     ConnectionRefused => "connection_refused",
     /// Sessions ended because the client sent what is no packet.
     ParseError => "parse_error",

@@ -322,7 +322,7 @@ async fn assert_refused(listening: &Listening) {
     assert!(response.ends_with("too many connections"), "{response}");
     match Ws::try_open(listening).await {
         Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
-            assert_eq!(response.status(), 400);
+            assert_eq!(response.status(), 503);
         }
         other => panic!("{other:?}"),
     }

@@ -118,7 +118,7 @@ fn every_block_has_a_test() {
     }
     let count = |language| of_language(language).len();
     // Three of Rust: the chat, the test of it, the application. Each of the others is run below.
-    assert_eq!((count("rust"), count("toml"), count("js")), (3, 1, 1));
+    assert_eq!((count("rust"), count("toml"), count("js")), (3, 2, 1));
 }
 
 #[test]
@@ -142,6 +142,15 @@ fn the_settings_are_settings() {
     assert_eq!(config.engine.ping_interval, Duration::from_secs(10));
     assert_eq!(config.limits.connections, 5000);
     assert_eq!(config.engine.ping_timeout, default.engine.ping_timeout);
+}
+
+#[test]
+fn the_route_of_the_first_node_is_the_one_in_the_configuration_of_nginx() {
+    let config = Config::from_toml(of_language("toml")[1]).unwrap();
+    let nginx = std::fs::read_to_string(root().join("deploy/nginx.conf")).unwrap();
+    let route = config.engine.sid_prefix.replace('.', "\\.");
+    let line = format!("\"~^{route}\"");
+    assert!(nginx.contains(&line), "{line} is not in:\n{nginx}");
 }
 
 #[test]
@@ -292,7 +301,13 @@ fn is_what_integration_does(command: &str) {
     let plan = in_root(&format!("{command} --dry-run")).output().unwrap();
     assert!(plan.status.success(), "{plan:?}");
     let plan = String::from_utf8(plan.stdout).unwrap();
-    for step in ["cargo test", "cargo clippy", "node --test", "pytest"] {
+    for step in [
+        "cargo test",
+        "cargo clippy",
+        "node --test",
+        "tests/nginx/",
+        "pytest",
+    ] {
         assert!(plan.contains(step), "{step} is not in:\n{plan}");
     }
 }

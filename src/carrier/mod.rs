@@ -31,13 +31,17 @@ pub(crate) enum Written {
     Failed,
 }
 
-/// The answer to a handshake that is refused, as the reference writes it.
+/// The answer to a handshake that is refused, as the reference writes it; what is unavailable here may be had elsewhere.
 ///
 /// Source: `packages/engine.io/lib/server.ts`, `abortUpgrade`.
 pub(crate) fn refusal(err: &HandshakeError) -> Bytes {
     let message = err.message();
+    let status = match err {
+        HandshakeError::Unavailable(_) => "503 Service Unavailable",
+        _ => "400 Bad Request",
+    };
     format!(
-        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{message}",
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{message}",
         message.len()
     )
     .into()

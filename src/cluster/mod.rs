@@ -48,6 +48,16 @@ impl actix::Message for RoomChanged {
     type Result = ();
 }
 
+/// A server of our own kind, as it announces itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) uid: ByteString,
+    /// Its name for people.
+    pub(crate) name: String,
+    /// What the ids of its sessions begin with.
+    pub(crate) route: String,
+}
+
 /// See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -64,8 +74,10 @@ pub(crate) struct Cluster {
     link: Mutex<Option<Link>>,
     /// Who hears of rooms; only with exact subscriptions.
     pub(crate) rooms: OnceLock<Recipient<RoomChanged>>,
-    /// The other servers of our own kind that live: their uid and name.
-    peers: RwLock<Vec<(ByteString, String)>>,
+    /// The name of this server for people, and its route.
+    own: OnceLock<Peer>,
+    /// The servers of our own kind that live, this one included.
+    peers: RwLock<Vec<Peer>>,
     /// The counts of servers lately, by namespace.
     counts: Mutex<Vec<(Instant, ByteString, usize)>>,
 }
@@ -82,6 +94,7 @@ impl Cluster {
             publications: Publications::new(settings.publish_queue_bytes),
             link: Mutex::new(None),
             rooms: OnceLock::new(),
+            own: OnceLock::new(),
             peers: RwLock::default(),
             counts: Mutex::default(),
             uid,
@@ -222,28 +235,49 @@ impl Cluster {
         Ok(n_servers.saturating_sub(own))
     }
 
-    pub(crate) fn set_peers(&self, peers: Vec<(ByteString, String)>) {
-        *self.peers.write() = peers;
+    /// Says who this server is, once.
+    pub(crate) fn set_self(&self, name: String, route: String) {
+        let uid = self.uid.clone();
+        let _ = self.own.set(Peer { uid, name, route });
     }
 
-    /// The name of the living server that `is_it` accepts, by its uid and name.
-    pub(crate) fn peer(&self, is_it: impl Fn(&str, &str) -> bool) -> Option<String> {
+    /// How this server announces itself to the others: its name, and its route on a second line.
+    pub(crate) fn announcement(&self) -> String {
+        let own = self.own.get();
+        own.map(|own| format!("{}\n{}", own.name, own.route))
+            .unwrap_or_default()
+    }
+
+    /// The servers that live, with their announcements.
+    pub(crate) fn set_peers(&self, peers: impl Iterator<Item = (ByteString, String)>) {
+        let peers = peers.map(|(uid, announcement)| {
+            let (name, route) = announcement
+                .split_once('\n')
+                .unwrap_or((&announcement, ""));
+            Peer {
+                uid,
+                name: name.to_owned(),
+                route: route.to_owned(),
+            }
+        });
+        *self.peers.write() = peers.collect();
+    }
+
+    /// The name of the living server with this route.
+    pub(crate) fn owner(&self, route: &str) -> Option<String> {
         let peers = self.peers.read();
-        let found = peers.iter().find(|(uid, name)| is_it(uid, name))?;
-        Some(found.1.clone())
+        let owner = peers.iter().find(|peer| peer.route == route)?;
+        Some(owner.name.clone())
     }
 
-    /// Who has not answered, if `expected` should have and these have.
+    /// Who has not answered, if `expected` should have and so many have, these among them.
     pub(crate) fn silent(&self, expected: usize, n_answers: usize, from: &[ByteString]) -> Silent {
         let missing = expected.saturating_sub(n_answers);
-        if missing == 0 {
-            return Silent::default();
-        }
         let peers = self.peers.read();
         let nodes: Vec<_> = peers
             .iter()
-            .filter(|(uid, _)| *uid != self.uid && !from.contains(uid))
-            .map(|(_, name)| name.clone())
+            .filter(|peer| peer.uid != self.uid && !from.contains(&peer.uid))
+            .map(|peer| peer.name.clone())
             .take(missing)
             .collect();
         Silent {
@@ -254,7 +288,8 @@ impl Cluster {
 
     /// All other servers that we know of, when none can be asked.
     pub(crate) fn all_silent(&self) -> Silent {
-        self.silent(self.peers.read().len().saturating_sub(1), 0, &[])
+        let n_others = self.peers.read().len().saturating_sub(1);
+        self.silent(n_others, 0, &[])
     }
 }
 

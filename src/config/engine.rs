@@ -62,9 +62,10 @@ pub struct EngineConfig {
     ///
     /// Default none.
     pub initial_packet: Option<String>,
-    /// Text before every generated session id, which balancers can route by.
+    /// The route of this node: text before every session id, by which a load balancer finds the node that has the session.
     ///
-    /// Default empty. At most 24 characters of `A` to `Z`, `a` to `z`, `0` to `9`, `-`, `.`, `_` and `~`.
+    /// Default empty: the session ids name no node, and one node needs none. At most 24 characters of `A` to `Z`, `a` to
+    /// `z`, `0` to `9`, `-`, `.`, `_` and `~`, with a dot at the end and different on each node: `"a."`, `"b."`.
     pub sid_prefix: String,
 }
 

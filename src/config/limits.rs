@@ -74,18 +74,15 @@ pub struct Limits {
     pub pending_acks_per_socket: usize,
     /// Sessions of the process.
     ///
-    /// Default 100000. Exceeded: the handshake is answered 503, that of a WebSocket 400, with `too many
-    /// connections`.
+    /// Default 100000. Exceeded: the handshake is answered 503, with `too many connections`.
     pub connections: usize,
     /// Sessions per IP address.
     ///
-    /// Default 0: behind a proxy all clients have its address. Exceeded: the handshake is answered 503, that of a WebSocket 400, with `too many
-    /// connections`.
+    /// Default 0: behind a proxy all clients have its address. Exceeded: the handshake is answered 503, with `too many connections`.
     pub connections_per_ip: usize,
     /// Sessions that have not joined a namespace yet.
     ///
-    /// Default 10000. Exceeded: the handshake is answered 503, that of a WebSocket 400, with `too many
-    /// connections`. `connect_timeout` empties it.
+    /// Default 10000. Exceeded: the handshake is answered 503, with `too many connections`. `connect_timeout` empties it.
     pub half_open: usize,
     /// Bytes of request headers that are kept of a handshake for handlers to read.
     ///

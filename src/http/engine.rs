@@ -127,7 +127,7 @@ async fn open(
     }
     let version = query.version(shared.config.engine.allow_eio3)?;
     if !shared.admit_connection(&handshake) {
-        return Ok(HttpResponse::ServiceUnavailable().body("too many connections"));
+        return Ok(HttpResponse::ServiceUnavailable().body(shared.why_refused()));
     }
     let hub = hub::here(shared);
     let sid = Sid::generate(&shared.sid_prefix, hub.borrow().index);

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_codec::Framed;
@@ -192,6 +193,10 @@ async fn until_the_end(
             "greenroom ends sessions={}",
             closing.iter().map(Server::n_sessions).sum::<usize>()
         );
+        // Who comes back at once would lose this session too: a load balancer finds another node.
+        for server in &closing {
+            server.shared().is_ending.store(true, Ordering::Relaxed);
+        }
         // While the workers still run, so that clients are told and handlers hear of it.
         closing.iter().for_each(Server::close);
         let all_gone = async {

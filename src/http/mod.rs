@@ -8,17 +8,20 @@ pub(crate) mod engine;
 pub(crate) mod listen;
 pub(crate) mod pages;
 pub(crate) mod request;
+pub(crate) mod stray;
 pub(crate) mod upgrade;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, ServiceConfig};
 
 use crate::error::Refusal;
-use crate::hub;
+use crate::hub::{self, HubHandle};
+use crate::metrics::Counter;
 use crate::namespace::Handshake;
 use crate::protocol::engineio::{BadRequest, HandshakeError, Sid};
 use crate::server::Shared;
@@ -63,6 +66,10 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        if shared.cluster.is_some() {
+            // A server without clients is a member of its cluster all the same: it is counted, and answers.
+            hub::here(shared);
+        }
         Self {
             shared: Arc::clone(shared),
             cors: Cors::new(&shared.config.cors).map(Arc::new),
@@ -78,10 +85,7 @@ impl Endpoint {
 
     /// Sends a command to the session `sid`, on whatever worker it is.
     pub(crate) fn to_session(&self, sid: &Sid, command: Command) {
-        match sid
-            .worker(&self.shared.sid_prefix)
-            .and_then(|index| self.shared.hub(index))
-        {
+        match self.hub_of(sid) {
             Some(hub) => hub.send(hub::Command::Session { sid: *sid, command }),
             None => command.refuse(),
         }
@@ -89,16 +93,28 @@ impl Endpoint {
 
     /// Asks the session `sid` a question of a polling client.
     pub(crate) fn ask(&self, sid: &Sid, question: hub::Polling) {
-        match sid
-            .worker(&self.shared.sid_prefix)
-            .and_then(|index| self.shared.hub(index))
-        {
+        match self.hub_of(sid) {
             Some(hub) => hub.send(hub::Command::Polling {
                 sid: *sid,
                 question,
             }),
             None => question.refuse(HandshakeError::UnknownSid),
         }
+    }
+
+    /// The hub that has the session `sid` if anybody here has. A sid of another node is told to the operator.
+    fn hub_of(&self, sid: &Sid) -> Option<Arc<HubHandle>> {
+        let shared = &self.shared;
+        if let Some(index) = sid.worker(&shared.sid_prefix) {
+            return shared.hub(index);
+        }
+        if let Some(route) = sid.foreign_route(&shared.sid_prefix) {
+            shared.metrics.count(Counter::ForeignSession);
+            if let Some(line) = shared.strays.seen(route, Instant::now()) {
+                log::warn!("{line}");
+            }
+        }
+        None
     }
 
     /// Runs the middleware of the program; most have none, and then nothing is made for it.

@@ -103,9 +103,7 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
             }
             let version = query.version(shared.config.engine.allow_eio3)?;
             if !shared.admit_connection(&handshake) {
-                return Err(HandshakeError::Forbidden(Some(
-                    "too many connections".to_owned(),
-                )));
+                return Err(HandshakeError::Unavailable(shared.why_refused()));
             }
             let sid = Sid::generate(&shared.sid_prefix, hub::here(shared).borrow().index);
             Accepted::New {
@@ -236,7 +234,11 @@ pub(super) async fn mounted(
             err.code(),
             err.cause()
         );
-        HttpResponse::BadRequest()
+        let mut response = match err {
+            HandshakeError::Unavailable(_) => HttpResponse::ServiceUnavailable(),
+            _ => HttpResponse::BadRequest(),
+        };
+        response
             .content_type("text/html")
             .force_close()
             .body(err.message().to_owned())

@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::shared::{Shared, Upper};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
@@ -14,7 +14,8 @@ use crate::cluster::Cluster;
 use crate::config::{Config, Parser};
 use crate::engine;
 use crate::error::Error;
-use crate::http::{self, Hooks};
+use crate::http::{self, Hooks, stray::Strays};
+use crate::protocol::engineio::SidPrefix;
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::protocol::socketio::Dialect;
 use crate::recovery::Recovery;
@@ -201,6 +202,19 @@ impl ServerBuilder {
                 crate::namespace::per_worker(|| Nobody).define(false),
             ));
         }
+        // A node that has a name has a route of that name.
+        let sid_prefix: SidPrefix = match (&cluster, config.engine.sid_prefix.as_str()) {
+            (Some(_), "") => SidPrefix::of_node(&config.redis.node),
+            (_, prefix) => prefix.parse().unwrap_or_default(),
+        };
+        if let Some(cluster) = &cluster {
+            let port = config.server.port;
+            let name = match config.redis.node.as_str() {
+                "" => format!("{}:{port}", gethostname::gethostname().display()),
+                name => name.to_owned(),
+            };
+            cluster.set_self(name, sid_prefix.as_str().to_owned());
+        }
         let shared = Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             upper: match application {
@@ -214,8 +228,9 @@ impl ServerBuilder {
                 .recovery
                 .enabled
                 .then(|| Recovery::new(&config.recovery)),
+            strays: strays(cluster.as_ref()),
             cluster,
-            sid_prefix: config.engine.sid_prefix.parse().unwrap_or_default(),
+            sid_prefix,
             dialect: match config.socketio.parser {
                 Parser::Json => Dialect::Json,
                 Parser::Msgpack => Dialect::Msgpack,
@@ -224,6 +239,7 @@ impl ServerBuilder {
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
             subscriber: OnceLock::new(),
+            is_ending: AtomicBool::new(false),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),
             per_ip: Mutex::default(),
@@ -242,6 +258,12 @@ impl ServerBuilder {
     pub fn run(self) -> Result<(), Error> {
         self.build()?.run()
     }
+}
+
+/// Knows the routes of the other servers.
+fn strays(cluster: Option<&Arc<Cluster>>) -> Strays {
+    let cluster = cluster.cloned();
+    Strays::new(move |route| cluster.as_ref()?.owner(route))
 }
 
 fn check_names(named: &[(ByteString, Arc<Definition>)]) -> Result<(), Error> {

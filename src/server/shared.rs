@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actix::dev::ToEnvelope;
@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::engine;
 use crate::error::EmitError;
-use crate::http::Hooks;
+use crate::http::{Hooks, stray::Strays};
 use crate::hub::{Command, Fanout, HubHandle, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
@@ -48,12 +48,15 @@ pub(crate) struct Shared {
     /// Paths where WebSockets are served without an engine.
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
+    pub(crate) strays: Strays,
     pub(super) dialect: Dialect,
     pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
     pub(super) hubs_generation: AtomicU64,
     pub(super) registry: OnceLock<Addr<Registry>>,
     pub(super) subscriber: OnceLock<Addr<Subscriber>>,
+    /// Set once, before the sessions are told to end: nobody comes in any more.
+    pub(crate) is_ending: AtomicBool,
     pub(super) n_connections: AtomicUsize,
     /// Those of them that have not joined a namespace yet.
     pub(super) n_half_open: AtomicUsize,
@@ -123,8 +126,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Counts a connection, unless a cap is met.
+    /// Counts a connection, unless a cap is met or the server ends.
     pub(crate) fn admit_connection(&self, handshake: &Handshake) -> bool {
+        if self.is_ending.load(Ordering::Relaxed) {
+            self.metrics.count(Counter::ConnectionRefused);
+            return false;
+        }
         let limits = &self.config.limits;
         let is_socketio = matches!(self.upper, Upper::SocketIo(_));
         if is_socketio && self.n_half_open.load(Ordering::Relaxed) >= limits.half_open {
@@ -153,6 +160,15 @@ impl Shared {
             self.n_half_open.fetch_add(1, Ordering::Relaxed);
         }
         true
+    }
+
+    /// What a client that was not admitted is told.
+    pub(crate) fn why_refused(&self) -> &'static str {
+        if self.is_ending.load(Ordering::Relaxed) {
+            "shutting down"
+        } else {
+            "too many connections"
+        }
     }
 
     /// A session has joined its first namespace, or ended before.

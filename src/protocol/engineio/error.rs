@@ -57,6 +57,9 @@ pub enum DecodeError {
 /// | 4    | Forbidden, or a text of the application | 403 | [`Self::Forbidden`]     |
 /// | 5    | Unsupported protocol version | 400    | [`Self::UnsupportedVersion`]   |
 ///
+/// One more is ours, without a number of its own: [`Self::Unavailable`], with status 503, so that a load balancer tries
+/// another node.
+///
 /// Source: `errors`, `errorMessages`, `abortRequest` and `abortUpgrade` in `engine.io/lib/server.ts`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -79,6 +82,9 @@ pub enum HandshakeError {
     /// `EIO` is neither 4 nor, where that is allowed, 3 or missing.
     #[error("unsupported protocol version")]
     UnsupportedVersion,
+    /// This server takes no session now, for this reason; another may.
+    #[error("unavailable: {0}")]
+    Unavailable(&'static str),
 }
 
 /// Why a request is a [`HandshakeError::BadRequest`]. The client is not told, the log is.
@@ -117,16 +123,18 @@ impl HandshakeError {
             Self::UnknownSid => 1,
             Self::BadHandshakeMethod => 2,
             Self::BadRequest(_) => 3,
-            Self::Forbidden(_) => 4,
+            Self::Forbidden(_) | Self::Unavailable(_) => 4,
             Self::UnsupportedVersion => 5,
         }
     }
 
-    /// The HTTP status of a plain request. A refused WebSocket handshake is 400 whatever the error.
+    /// The HTTP status of a plain request. A refused WebSocket handshake is 400 whatever the error, but for
+    /// [`Self::Unavailable`].
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
             Self::Forbidden(_) => 403,
+            Self::Unavailable(_) => 503,
             Self::UnknownTransport
             | Self::UnknownSid
             | Self::BadHandshakeMethod
@@ -146,6 +154,7 @@ impl HandshakeError {
             Self::Forbidden(Some(message)) if !message.is_empty() => message,
             Self::Forbidden(_) => "Forbidden",
             Self::UnsupportedVersion => "Unsupported protocol version",
+            Self::Unavailable(why) => why,
         }
     }
 
@@ -175,6 +184,7 @@ impl HandshakeError {
             Self::BadRequest(BadRequest::Middleware) => "middleware",
             Self::Forbidden(_) => "forbidden",
             Self::UnsupportedVersion => "unsupported_version",
+            Self::Unavailable(_) => "unavailable",
         }
     }
 }

@@ -56,6 +56,7 @@ mod payload_v3;
 mod payload_v4;
 mod query;
 mod random;
+mod route;
 mod sid;
 mod socket_id;
 mod transport;

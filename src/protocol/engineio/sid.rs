@@ -13,7 +13,7 @@ use super::{SidPrefixError, random};
 const MAX_LEN: usize = SidPrefix::MAX_LEN + MAX_WORKER_SYMBOLS + random::N_SYMBOLS;
 
 /// 18 bits, for a worker index of 16.
-const MAX_WORKER_SYMBOLS: usize = 3;
+pub(super) const MAX_WORKER_SYMBOLS: usize = 3;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -106,6 +106,11 @@ const fn index_of(symbol: u8) -> Option<u32> {
     }
 }
 
+/// A symbol of a worker or of the random part.
+pub(super) const fn is_symbol(byte: u8) -> bool {
+    index_of(byte).is_some()
+}
+
 /// A character that means itself in a URL and in a cookie.
 ///
 /// Source: RFC 3986, 2.3.
@@ -165,9 +170,11 @@ impl Borrow<str> for Sid {
     }
 }
 
-/// What the sids of one node begin with, so that a balancer can route by it. Empty by default.
+/// The route of a node: what its sids begin with, so that a balancer can send a request to the node that has the session.
+/// Empty by default.
 ///
-/// Shape: at most 24 letters, digits, `-`, `.`, `_` and `~`. No prefix of the cluster should begin with another one.
+/// Shape: at most 24 letters, digits, `-`, `.`, `_` and `~`. No prefix of the cluster should begin with another one, and
+/// each should end with a `.`, which marks the end of the route in a sid: `a.`, `b.`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SidPrefix(Box<str>);
 
