@@ -73,6 +73,23 @@ fn undefined_arrives_wherever_it_stands() {
 }
 
 #[test]
+fn undefined_that_reads_as_binary_is_told_by_its_neighbours() {
+    // `c4 a1` takes 161 bytes: what is left of the text are two symbols, of which the first would be a key.
+    let member = format!("82a16bc4a16ada009f{}", "78".repeat(159));
+    let broadcast = decode(&message(1, &hex(&member))).unwrap();
+    let expected = format!(r#"[{{"j":"{}"}}]"#, "x".repeat(159));
+    assert_eq!(broadcast.args.to_values().unwrap(), values(&expected));
+    // The same in the options, where 166 bytes are taken.
+    let options = format!(
+        "93a17583a47479706502a46461746191a165a36e7370a12f83a5726f6f6d73c4a665786365707491da009e{}a5666c61677380",
+        "78".repeat(158)
+    );
+    let broadcast = decode(&hex(&options)).unwrap();
+    assert!(broadcast.opts.rooms.is_empty());
+    assert_eq!(&*broadcast.opts.except, ["x".repeat(158)]);
+}
+
+#[test]
 fn what_only_the_standard_has_is_never_taken_for_the_old_dialect() {
     // Text of 32 to 255 bytes, binary, and what looks odd but reads only one way: keys that are numbers, unknown members.
     for len in 32..256 {

@@ -343,3 +343,16 @@ fn huge_answers_are_written_and_read_in_one_pass() {
     let read = decode_response(&bytes).unwrap();
     assert_eq!(read.body, AnswerBody::Fetched(sockets));
 }
+
+#[test]
+fn one_socket_with_absurd_data_costs_only_its_data() {
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let text = format!(
+        r#"{{"requestId":"x","sockets":[{{"id":"a","rooms":["r"],"data":{deep}}},{{"id":"b","data":1}}]}}"#
+    );
+    let AnswerBody::Fetched(sockets) = decode_response(&payload(&text)).unwrap().body else {
+        panic!("no sockets")
+    };
+    assert_eq!((&*sockets[0].id, &sockets[0].data), ("a", &Value::Null));
+    assert_eq!((&*sockets[1].id, &sockets[1].data), ("b", &Value::from(1)));
+}
