@@ -4,9 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 
-use super::{
-    ConfigError, RedisUrl, redis_url::Topology, redis_url_parse::host_alone, secrets, values,
-};
+use super::{ConfigError, RedisUrl, RedisUrlError, redis_url_parse::host_alone, secrets, values};
 
 /// `[redis]`: the Redis through which several nodes are one server.
 ///
@@ -135,16 +133,15 @@ pub enum Subscription {
 
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hidden = |text: &str| secrets::hidden(text);
         out.debug_struct("RedisConfig")
-            .field("uri", &hidden(&self.uri))
-            .field("host", &hidden(&self.host))
+            .field("uri", &secrets::hidden(&self.uri))
+            .field("host", &secrets::hidden(&self.host))
             .field("port", &self.port)
             .field("socket", &self.socket)
             .field("key", &self.key)
-            .field("publish_uri", &hidden(&self.publish_uri))
-            .field("subscribe_uri", &hidden(&self.subscribe_uri))
-            .field("data_uri", &hidden(&self.data_uri))
+            .field("publish_uri", &secrets::hidden(&self.publish_uri))
+            .field("subscribe_uri", &secrets::hidden(&self.subscribe_uri))
+            .field("data_uri", &secrets::hidden(&self.data_uri))
             .field("subscription", &self.subscription)
             .field("store_membership", &self.store_membership)
             .field("lease", &self.lease)
@@ -232,7 +229,7 @@ impl RedisConfig {
             let Some(url) = url else { continue };
             match &chosen {
                 None => chosen = Some((key, url)),
-                Some((_, better)) if is_same_place(better.topology(), url.topology()) => {}
+                Some((_, better)) if better.topology() == url.topology() => {}
                 Some((better, _)) => {
                     return Err(wrong(
                         key,
@@ -245,10 +242,6 @@ impl RedisConfig {
     }
 }
 
-fn is_same_place(one: &Topology, other: &Topology) -> bool {
-    one == other
-}
-
 fn named(key: &'static str, text: &str) -> Result<Option<RedisUrl>, ConfigError> {
     if text.is_empty() {
         return Ok(None);
@@ -256,7 +249,7 @@ fn named(key: &'static str, text: &str) -> Result<Option<RedisUrl>, ConfigError>
     let parsed = text.parse();
     parsed
         .map(Some)
-        .map_err(|problem: super::RedisUrlError| wrong(key, &problem.to_string()))
+        .map_err(|problem: RedisUrlError| wrong(key, &problem.to_string()))
 }
 
 fn wrong(key: &'static str, problem: &str) -> ConfigError {
