@@ -5,6 +5,7 @@
 //! Sends: [`RoomEvent`] to those who watch. Stops: with its arbiter. Never: stands on the delivery path.
 
 mod membership;
+mod store;
 
 use std::sync::Arc;
 

@@ -1,0 +1,6 @@
+//! Membership of this node in Redis.
+#![allow(dead_code)]
+
+mod changes;
+mod keys;
+mod orders;
