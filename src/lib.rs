@@ -128,6 +128,13 @@ mod metrics;
 mod namespace;
 pub mod protocol;
 mod recovery;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "what uses these connections comes next"
+)]
+mod redis;
 mod registry;
 mod server;
 mod session;

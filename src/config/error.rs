@@ -38,12 +38,12 @@ pub enum ConfigError {
         /// What is wrong with its value, and the range.
         problem: String,
     },
-    /// An environment variable has a value that cannot be used.
+    /// An environment variable is unknown, or has a value that cannot be used.
     #[error("environment variable {name} {problem}")]
     Environment {
         /// Name of the variable.
-        name: &'static str,
-        /// What is wrong with its value.
+        name: String,
+        /// What is wrong with it.
         problem: String,
     },
 }

@@ -9,9 +9,14 @@
 
 mod cors;
 mod engine;
+mod environment;
 mod error;
 mod limits;
 mod read;
+mod redis;
+mod redis_url;
+mod redis_url_parse;
+mod secrets;
 mod server;
 mod socketio;
 mod syntax;
@@ -23,11 +28,19 @@ pub use self::{
     engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
     error::ConfigError,
     limits::Limits,
+    redis::{RedisConfig, Subscription},
+    redis_url::{RedisUrl, RedisUrlError},
     server::{Carrier, LogConfig, ServerConfig},
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
 };
 
-pub(crate) use self::syntax::origin_parts;
+pub(crate) use self::{
+    redis_url::{
+        Credentials as RedisCredentials, Host as RedisHost, Tls as RedisTls,
+        Topology as RedisTopology,
+    },
+    syntax::origin_parts,
+};
 
 use self::read::RawConfig;
 
@@ -56,6 +69,8 @@ pub struct Config {
     pub socketio: SocketIoConfig,
     /// `[recovery]`: connection state recovery.
     pub recovery: RecoveryConfig,
+    /// `[redis]`: the Redis through which several nodes are one server.
+    pub redis: RedisConfig,
     /// `[cors]`: which pages of other origins may talk to us over HTTP.
     pub cors: CorsConfig,
     /// `[limits]`: a cap on everything that a peer can fill.

@@ -1,12 +1,12 @@
 //! From a file, a text or the environment to [`Config`].
 
-use std::{env, fs, io, path::Path};
+use std::{env, ffi::OsString, fs, io, path::Path};
 
 use serde::Deserialize;
 
 use super::{
-    Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RecoveryConfig, ServerConfig,
-    SocketIoConfig,
+    Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RecoveryConfig, RedisConfig,
+    ServerConfig, SocketIoConfig, environment, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -17,6 +17,7 @@ pub(super) struct RawConfig {
     engine: EngineConfig,
     socketio: SocketIoConfig,
     recovery: RecoveryConfig,
+    redis: RedisConfig,
     cors: CorsConfig,
     limits: Limits,
     log: LogConfig,
@@ -31,6 +32,7 @@ impl TryFrom<RawConfig> for Config {
             engine,
             socketio,
             recovery,
+            redis,
             cors,
             limits,
             log,
@@ -40,6 +42,7 @@ impl TryFrom<RawConfig> for Config {
             engine,
             socketio,
             recovery,
+            redis,
             cors,
             limits,
             log,
@@ -49,20 +52,60 @@ impl TryFrom<RawConfig> for Config {
 }
 
 impl Config {
-    /// The settings of a process: `config.toml` in the working directory when there is one, else the defaults; then
-    /// `HOST` and `PORT` of the environment, as hosting platforms set them.
+    /// The settings of a process: `config.toml` in the working directory when there is one, and the environment.
+    ///
+    /// From the strongest to the weakest:
+    ///
+    /// 1. `GREENROOM_<SECTION>__<KEY>` in upper case, for each key: `GREENROOM_ENGINE__PING_INTERVAL=10s`. Sections
+    ///    inside sections have two more underscores: `GREENROOM_ENGINE__COOKIE__NAME`. The value is one of TOML
+    ///    (`["websocket"]`, `true`) or a text without quotes. Unknown names with this beginning are errors, except those
+    ///    that Kubernetes sets for a service which is called `greenroom`.
+    /// 2. `HOST`, `PORT` and `REDIS_URL`, for `server.host`, `server.port` and `redis.uri`, as hosting platforms set them.
+    /// 3. The file.
+    /// 4. The defaults.
+    ///
+    /// An empty variable counts as unset. `redis.uri`, `redis.socket`, `redis.host` and `redis.port` are one address: if
+    /// the environment has one of them, those of the file do not count.
     ///
     /// # Errors
     ///
-    /// When the file is there and cannot be read or is wrong, or when `PORT` is not a port.
+    /// When the file is there and cannot be read or is wrong, or when a variable is unknown or wrong.
     pub fn load() -> Result<Self, ConfigError> {
-        let config = match Self::from_file("config.toml") {
-            Err(ConfigError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Self::default()
+        Self::load_from("config.toml".as_ref(), env::vars_os())
+    }
+
+    pub(super) fn load_from(
+        path: &Path,
+        variables: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let (text, in_file) = match fs::read_to_string(path) {
+            Ok(text) => (text, true),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => (String::new(), false),
+            Err(source) => {
+                return Err(ConfigError::Read {
+                    path: path.to_owned(),
+                    source,
+                });
             }
-            found => found?,
         };
-        config.with_environment(|name| env::var(name).ok())
+        let in_file = |problem| {
+            if in_file {
+                ConfigError::InFile {
+                    path: path.to_owned(),
+                    problem: Box::new(problem),
+                }
+            } else {
+                problem
+            }
+        };
+        let variables = environment::relevant(variables)?;
+        if variables.is_empty() {
+            return Self::from_toml(&text).map_err(in_file);
+        }
+        // The file is read first, so that errors in it are told with their line; what is out of range is judged at the
+        // end, when it may have been overridden.
+        parse(&text).map_err(in_file)?;
+        environment::merged(&text, &variables)?.try_into()
     }
 
     /// The settings in a file; sections and keys that it does not have keep their defaults.
@@ -88,37 +131,21 @@ impl Config {
     ///
     /// When the text is not TOML, has an unknown key, or a value of the wrong type or range.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        toml::from_str::<RawConfig>(text)
-            .map_err(|err| ConfigError::Parse {
-                message: explain(&err),
-            })?
-            .try_into()
+        parse(text)?.try_into()
     }
+}
 
-    /// Lets `HOST` and `PORT` override what the file says; an empty variable counts as unset.
-    fn with_environment(
-        mut self,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConfigError> {
-        let variable = |name| variable(name).filter(|value| !value.is_empty());
-        if let Some(host) = variable("HOST") {
-            self.server.host = host;
-        }
-        if let Some(port) = variable("PORT") {
-            self.server.port = port.parse().map_err(|_| ConfigError::Environment {
-                name: "PORT",
-                problem: format!("is `{port}`; a port is a number from 0 to 65535"),
-            })?;
-        }
-        Ok(self)
-    }
+fn parse(text: &str) -> Result<RawConfig, ConfigError> {
+    toml::from_str(text).map_err(|err| ConfigError::Parse {
+        message: explain(&err),
+    })
 }
 
 /// The parser's text with line and column, where an unknown key names the one that was probably meant.
 fn explain(err: &toml::de::Error) -> String {
     let text = err.to_string();
     let Some((found, known)) = unknown_key(err.message()) else {
-        return text.trim_end().to_owned();
+        return secrets::hidden(text.trim_end());
     };
     let advice = match nearest(found, &known) {
         Some(key) => format!("unknown key `{found}`: did you mean `{key}`?"),
@@ -127,11 +154,12 @@ fn explain(err: &toml::de::Error) -> String {
             known.join(", ")
         ),
     };
-    text.replace(err.message(), &advice).trim_end().to_owned()
+    // The line that is quoted may be an address with a password.
+    secrets::hidden(text.replace(err.message(), &advice).trim_end())
 }
 
 /// What serde says about a key that no field bears: "unknown field `found`, expected one of `known`, `known`".
-fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
+pub(super) fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
     let (found, known) = message
         .strip_prefix("unknown field `")?
         .split_once("`, expected ")?;
@@ -139,7 +167,7 @@ fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
 }
 
 /// The known key that resembles `found` most, if one does. `pingInterval` resembles `ping_interval` completely.
-fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();
     let found = plain(found);
     let likeness = |key: &str| strsim::jaro_winkler(&found, &plain(key));
@@ -174,6 +202,7 @@ mod tests {
             "engine.http_compression",
             "socketio",
             "recovery",
+            "redis",
             "cors",
             "limits",
             "log",
@@ -414,36 +443,6 @@ mod tests {
         assert_eq!(
             origins("\"http://localhost:*\""),
             Origins::List(vec!["http://localhost:*".to_owned()])
-        );
-    }
-
-    #[test]
-    fn host_and_port_of_the_environment_win() {
-        let with = |pairs: &'static [(&str, &str)]| {
-            let find = |name: &str| {
-                pairs
-                    .iter()
-                    .find(|(key, _)| *key == name)
-                    .map(|(_, value)| (*value).to_owned())
-            };
-            Config::from_toml("[server]\nhost = \"::1\"\nport = 80")
-                .unwrap()
-                .with_environment(find)
-        };
-        let server = with(&[]).unwrap().server;
-        assert_eq!((server.host.as_str(), server.port), ("::1", 80));
-        let server = with(&[("HOST", "0.0.0.0"), ("PORT", "8080")])
-            .unwrap()
-            .server;
-        assert_eq!((server.host.as_str(), server.port), ("0.0.0.0", 8080));
-        let server = with(&[("HOST", ""), ("PORT", "")]).unwrap().server;
-        assert_eq!((server.host.as_str(), server.port), ("::1", 80));
-        let err = with(&[("PORT", "tcp://10.0.0.1:80")])
-            .expect_err("not a port")
-            .to_string();
-        assert_eq!(
-            err,
-            "environment variable PORT is `tcp://10.0.0.1:80`; a port is a number from 0 to 65535"
         );
     }
 

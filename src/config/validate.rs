@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins, RecoveryConfig,
-    ServerConfig, SocketIoConfig,
+    RedisConfig, ServerConfig, SocketIoConfig,
     syntax::{is_origin, is_token},
 };
 
@@ -29,6 +29,7 @@ impl Config {
         engine(&self.engine)?;
         socketio(&self.socketio)?;
         recovery(&mut self.recovery)?;
+        redis(&mut self.redis)?;
         cors(&mut self.cors)?;
         limits(&mut self.limits)?;
         Ok(self)
@@ -155,6 +156,32 @@ fn recovery(recovery: &mut RecoveryConfig) -> Checked {
         recovery.max_disconnection_duration,
         SHORTEST,
     )
+}
+
+fn redis(redis: &mut RedisConfig) -> Checked {
+    zero_is_unlimited(&mut redis.publish_queue_bytes);
+    redis.urls()?;
+    ensure(
+        !redis.key.is_empty() && !redis.key.contains(char::is_control),
+        "redis.key",
+        format!(
+            "is {:?}; it is a text such as \"socket.io\", without control characters",
+            redis.key
+        ),
+    )?;
+    ensure(
+        redis.node.len() <= 64 && redis.node.bytes().all(|byte| byte.is_ascii_graphic()),
+        "redis.node",
+        format!(
+            "is {:?}; it has at most 64 printable ASCII characters, and no spaces",
+            redis.node
+        ),
+    )?;
+    const TENTH: Duration = Duration::from_millis(100);
+    lasts("redis.lease", redis.lease, TENTH)?;
+    lasts("redis.requests_timeout", redis.requests_timeout, SHORTEST)?;
+    lasts("redis.canary_interval", redis.canary_interval, TENTH)?;
+    lasts("redis.connect_timeout", redis.connect_timeout, SHORTEST)
 }
 
 fn cors(cors: &mut CorsConfig) -> Checked {

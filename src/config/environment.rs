@@ -1,0 +1,228 @@
+//! Settings in environment variables.
+//!
+//! A variable is merged into the table of the file before that becomes settings, so that there is no list of keys here:
+//! what serde takes from a file it takes from the environment too.
+
+use std::ffi::OsString;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{
+    ConfigError,
+    read::{RawConfig, nearest, unknown_key},
+    secrets,
+};
+
+/// What our variables begin with.
+const PREFIX: &str = "GREENROOM_";
+
+/// Variables that others set for us, and the keys they are for.
+const FALLBACKS: &[(&str, [&str; 2])] = &[
+    ("HOST", ["server", "host"]),
+    ("PORT", ["server", "port"]),
+    ("REDIS_URL", ["redis", "uri"]),
+];
+
+/// Keys that are one address together.
+const ADDRESS: &[&str] = &["uri", "socket", "host", "port"];
+
+/// A variable that sets a key.
+pub(super) struct Variable {
+    name: String,
+    path: Vec<String>,
+    value: String,
+}
+
+/// The variables that set something, the weakest first.
+pub(super) fn relevant(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Vec<Variable>, ConfigError> {
+    let mut found = Vec::new();
+    for (name, value) in variables {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        let fallback = FALLBACKS.iter().position(|(known, _)| *known == name);
+        let ours = name.strip_prefix(PREFIX);
+        let (rank, path): (usize, Vec<String>) = match (fallback, ours) {
+            (Some(at), _) => (0, FALLBACKS[at].1.map(str::to_owned).into()),
+            (None, Some(key)) => (
+                1,
+                key.to_ascii_lowercase()
+                    .split("__")
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+            (None, None) => continue,
+        };
+        let Ok(value) = value.into_string() else {
+            return Err(ConfigError::Environment {
+                name,
+                problem: "is not UTF-8".to_owned(),
+            });
+        };
+        let is_set_by_kubernetes = ours.is_some_and(|key| is_of_kubernetes(key, &value));
+        if !value.is_empty() && !is_set_by_kubernetes {
+            found.push((rank, Variable { name, path, value }));
+        }
+    }
+    // Names make the order, and so which error is told first, the same each time.
+    found.sort_by(|(rank, one), (other_rank, other)| {
+        (rank, &one.name).cmp(&(other_rank, &other.name))
+    });
+    Ok(found.into_iter().map(|(_, variable)| variable).collect())
+}
+
+/// Whether Kubernetes has set a variable for a service whose name begins with `greenroom`.
+///
+/// **Source**: "Environment variables" of services in the documentation of Kubernetes: `<NAME>_SERVICE_HOST`,
+/// `<NAME>_SERVICE_PORT`, `<NAME>_SERVICE_PORT_<PORT>`, `<NAME>_PORT`, `<NAME>_PORT_<NUMBER>_<PROTOCOL>` and the latter
+/// with `_PROTO`, `_PORT` and `_ADDR`.
+fn is_of_kubernetes(key: &str, value: &str) -> bool {
+    let is_url = ["tcp://", "udp://", "sctp://"]
+        .iter()
+        .any(|scheme| value.starts_with(scheme));
+    let is_detail = ["_TCP_", "_UDP_", "_SCTP_"].iter().any(|protocol| {
+        key.split_once(protocol)
+            .is_some_and(|(_, detail)| ["PROTO", "PORT", "ADDR"].contains(&detail))
+    });
+    !key.contains("__")
+        && (key.ends_with("SERVICE_HOST") || key.contains("SERVICE_PORT") || is_url || is_detail)
+}
+
+/// The file with the variables on top, as settings that are not judged yet.
+pub(super) fn merged(text: &str, variables: &[Variable]) -> Result<RawConfig, ConfigError> {
+    let mut table: Table = text
+        .parse()
+        .map_err(|err: toml::de::Error| ConfigError::Parse {
+            message: secrets::hidden(&err.to_string()),
+        })?;
+    let is_address = |path: &[String]| matches!(path, [section, key] if section == "redis" && ADDRESS.contains(&key.as_str()));
+    let clear = |table: &mut Table| {
+        if let Some(Value::Table(redis)) = table.get_mut("redis") {
+            redis.retain(|key, _| !ADDRESS.contains(&key));
+        }
+    };
+    let of_fallbacks = |variable: &&Variable| !variable.name.starts_with(PREFIX);
+    if variables.iter().any(|variable| is_address(&variable.path)) {
+        clear(&mut table);
+    }
+    let (weak, strong): (Vec<_>, Vec<_>) = variables.iter().partition(of_fallbacks);
+    for variable in weak {
+        table = set(&table, variable)?;
+    }
+    if strong.iter().any(|variable| is_address(&variable.path)) {
+        clear(&mut table);
+    }
+    for variable in strong {
+        table = set(&table, variable)?;
+    }
+    RawConfig::deserialize(table).map_err(|err| ConfigError::Parse {
+        message: secrets::hidden(&err.to_string()),
+    })
+}
+
+/// The table with one variable more. The table becomes settings each time, so that an error is told of its variable.
+fn set(table: &Table, variable: &Variable) -> Result<Table, ConfigError> {
+    let typed = variable.value.parse::<Value>();
+    let text = Value::String(variable.value.clone());
+    // A text that looks like a number is a number to TOML: `GREENROOM_REDIS__KEY=1`.
+    let candidates = match typed {
+        Ok(typed) if typed != text => vec![typed, text],
+        _ => vec![text],
+    };
+    let mut first = None;
+    for value in candidates {
+        let mut table = table.clone();
+        insert(&mut table, &variable.path, value);
+        match RawConfig::deserialize(table.clone()) {
+            Ok(_) => return Ok(table),
+            Err(err) => first = first.or(Some(err)),
+        }
+    }
+    let problem = first.map_or_else(String::new, |err| explained(variable, err.message()));
+    Err(ConfigError::Environment {
+        name: variable.name.clone(),
+        problem,
+    })
+}
+
+fn insert(table: &mut Table, path: &[String], value: Value) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    if rest.is_empty() {
+        table.insert(first.clone(), value);
+        return;
+    }
+    let entry = table
+        .entry(first.clone())
+        .or_insert_with(|| Value::Table(Table::new()));
+    if !entry.is_table() {
+        *entry = Value::Table(Table::new());
+    }
+    if let Value::Table(table) = entry {
+        insert(table, rest, value);
+    }
+}
+
+fn explained(variable: &Variable, message: &str) -> String {
+    let is_known = || {
+        let known = keys(&mut Vec::new());
+        known.iter().any(|known| *known == variable.path.join("__"))
+    };
+    if unknown_key(message).is_none() || is_known() {
+        return format!("is wrong: {}", secrets::hidden(message));
+    }
+    let names: Vec<String> = keys(&mut Vec::new())
+        .iter()
+        .map(|key| format!("{PREFIX}{}", key.to_ascii_uppercase()))
+        .collect();
+    let plain: Vec<&str> = names.iter().map(String::as_str).collect();
+    let last = |name: &str| name.rsplit("__").next().unwrap_or_default().to_owned();
+    // Who forgot the section has the key right.
+    let wanted = variable.name.trim_start_matches(PREFIX);
+    let by_key: Vec<&&str> = plain
+        .iter()
+        .filter(|name| last(name).eq_ignore_ascii_case(wanted))
+        .collect();
+    match (by_key.as_slice(), nearest(&variable.name, &plain)) {
+        ([], Some(name)) => format!("is unknown: did you mean {name}?"),
+        ([], None) => format!(
+            "is unknown: the names are {PREFIX}<SECTION>__<KEY>, such as {PREFIX}ENGINE__PING_INTERVAL"
+        ),
+        (names, _) => {
+            let names: Vec<&str> = names.iter().map(|name| **name).collect();
+            format!("is unknown: did you mean {}?", names.join(" or "))
+        }
+    }
+}
+
+/// All keys that there are, as in names of variables but in lower case: serde tells those of a section when it meets one
+/// it does not know.
+fn keys(section: &mut Vec<String>) -> Vec<String> {
+    let mut table = Table::new();
+    let mut probe = section.clone();
+    probe.push("?".to_owned());
+    insert(&mut table, &probe, Value::Boolean(true));
+    let Err(err) = RawConfig::deserialize(table) else {
+        return Vec::new();
+    };
+    let Some((_, known)) = unknown_key(err.message()) else {
+        // No section: a key.
+        return vec![section.join("__")];
+    };
+    known
+        .into_iter()
+        .flat_map(|key| {
+            section.push(key.to_owned());
+            let found = keys(section);
+            section.pop();
+            found
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

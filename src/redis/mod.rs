@@ -1,0 +1,33 @@
+//! Connections to Redis: where to, how they are made, what they can do, what goes wrong.
+//!
+//! [`RedisUrl`] says where, [`Endpoint::connect`] and [`Endpoint::pubsub`] dial, [`Link`] is a connection for commands.
+//! Nothing here dials again by itself: the owner of a connection does, with [`Backoff`], because only the owner knows
+//! what has to be said anew on a fresh one.
+//!
+//! | topology | commands | subscriptions |
+//! |---|---|---|
+//! | one server, TCP, TLS or unix socket | one connection | one connection |
+//! | Sentinel | to the master that the sentinels name, asked at each dial, and that says so itself | the same |
+//! | Cluster | commands with a key to the master of its slot, others (PUBLISH) to one master for all | one master |
+//!
+//! A broken connection is noticed in three ways: an answer that does not come within the timeout, unacknowledged data
+//! (`TCP_USER_TIMEOUT`), and keepalive probes on a connection where nothing is said.
+
+mod backoff;
+mod cluster;
+mod dial;
+mod endpoint;
+mod error;
+mod link;
+mod sentinel;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::config::RedisUrl;
+pub use endpoint::{Endpoint, Endpoints};
+
+pub(crate) use ::redis::ServerError;
+pub(crate) use backoff::Backoff;
+pub(crate) use error::{Cause, LinkError};
+pub(crate) use link::Link;

@@ -1,0 +1,398 @@
+//! Redis servers that a test starts and stops: one, a Cluster, a master with a replica and sentinels.
+//!
+//! Each listens on a free port of 127.0.0.1 and keeps its files in a folder of its own. It is stopped when its value is
+//! dropped, also by a panic, and when the process of the test ends in whatever way.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+
+/// Nothing that is waited for takes longer, on a machine that has other work too.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A redis-server that runs.
+pub struct Redis {
+    /// Has the server for a child and kills it when its standard input ends, which it does when this process ends.
+    guard: Child,
+    pid: String,
+    log: Receiver<String>,
+    port: u16,
+    options: Vec<String>,
+    folder: TempDir,
+}
+
+impl Redis {
+    /// A server without a password.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with more options, as on its command line: `["--requirepass", "x"]`.
+    pub fn with(options: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        Self::in_folder(folder, options)
+    }
+
+    /// A server whose options name files in its folder.
+    pub fn in_folder(folder: TempDir, options: &[&str]) -> Self {
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let port = free_port();
+        let (guard, pid, log) = spawn(port, folder.path(), &options);
+        let mut redis = Self {
+            guard,
+            pid,
+            log,
+            port,
+            options,
+            folder,
+        };
+        // Somebody else may take the port before the server does.
+        for _ in 0..10 {
+            if redis.is_ready() {
+                return redis;
+            }
+            redis.port = free_port();
+            (redis.guard, redis.pid, redis.log) =
+                spawn(redis.port, redis.folder.path(), &redis.options);
+        }
+        panic!("redis-server does not start with {:?}", redis.options);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.logged(&["Ready to accept connections", "+monitor master"])
+    }
+
+    /// The port, which has TLS if the options say so.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `redis://127.0.0.1:port`.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The folder of the server.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits until the server logs a text.
+    pub fn wait_for_log(&self, text: &str) {
+        assert!(self.logged(&[text]), "the server ended without `{text}`");
+    }
+
+    /// Whether one of the texts is logged before the server ends.
+    fn logged(&self, texts: &[&str]) -> bool {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            match self.log.recv_timeout(rest) {
+                Ok(line) if texts.iter().any(|text| line.contains(text)) => return true,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => panic!("no {texts:?} in the log"),
+            }
+        }
+    }
+
+    /// What redis-cli prints for a command. It stops the test if the command fails.
+    pub fn cli(&self, words: &[&str]) -> String {
+        let output = Command::new("redis-cli")
+            .args(["-e", "-p", &self.port.to_string()])
+            .args(words)
+            .output()
+            .expect("redis-cli is installed");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{words:?}: {text}");
+        text.trim_end().to_owned()
+    }
+
+    /// Kills the server, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.signal("-KILL");
+        drop(self.guard.stdin.take());
+        self.guard.wait().expect("it was started");
+    }
+
+    /// Starts the server again after [`kill`](Self::kill), at the same port, with the same files.
+    pub fn restart(&mut self) {
+        (self.guard, self.pid, self.log) = spawn(self.port, self.folder.path(), &self.options);
+        assert!(self.is_ready(), "the port {} is taken", self.port);
+    }
+
+    /// Stops the process without ending it: its connections stay, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a frozen process go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.pid]).status();
+        assert!(status.expect("kill is there").success());
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn spawn(port: u16, folder: &Path, options: &[String]) -> (Child, String, Receiver<String>) {
+    let has_tls = options.iter().any(|option| option.starts_with("--tls-"));
+    let port = port.to_string();
+    let ports = if has_tls {
+        ["--port", "0", "--tls-port", &port]
+    } else {
+        ["--port", &port, "--save", ""]
+    };
+    // The shell lets go of the pipe, so that it ends with the server.
+    let script =
+        "redis-server \"$@\" 2>&1 & echo $!; exec > /dev/null 2>&1; cat; kill -KILL $!; wait";
+    let mut guard = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .args(options.iter().filter(|option| option.ends_with(".conf")))
+        .args(ports)
+        .args(["--bind", "127.0.0.1", "--daemonize", "no", "--dir"])
+        .arg(folder)
+        .args(options.iter().filter(|option| !option.ends_with(".conf")))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("sh is there");
+    let mut lines = BufReader::new(guard.stdout.take().expect("it is piped")).lines();
+    let pid = lines.next().expect("sh says the process").unwrap();
+    let (sender, log) = channel();
+    // The thread ends with the server. Whoever does not listen any more does not keep it from being read.
+    thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    (guard, pid, log)
+}
+
+/// Three masters that share all slots.
+pub struct Cluster {
+    /// The masters.
+    pub nodes: Vec<Redis>,
+}
+
+impl Cluster {
+    /// Starts them and waits until each serves.
+    pub fn start() -> Self {
+        let nodes: Vec<(Redis, String)> = (0..3)
+            .map(|_| {
+                let bus = free_port().to_string();
+                let options = [
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-node-timeout",
+                    "5000",
+                    "--cluster-port",
+                    &bus,
+                ];
+                (Redis::with(&options), bus.clone())
+            })
+            .collect();
+        let last_slots = ["5460", "10922", "16383"];
+        let mut slot = "0".to_owned();
+        for (at, (node, _)) in nodes.iter().enumerate() {
+            let epoch = (at + 1).to_string();
+            node.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
+            node.cli(&["CLUSTER", "ADDSLOTSRANGE", &slot, last_slots[at]]);
+            slot = (last_slots[at].parse::<u32>().unwrap() + 1).to_string();
+        }
+        let (first, bus) = &nodes[0];
+        for (node, _) in &nodes[1..] {
+            let port = first.port().to_string();
+            node.cli(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
+        }
+        for (node, _) in &nodes {
+            node.wait_for_log("Cluster state changed: ok");
+        }
+        Self {
+            nodes: nodes.into_iter().map(|(node, _)| node).collect(),
+        }
+    }
+
+    /// `redis+cluster://…` with all nodes.
+    pub fn url(&self) -> String {
+        format!("redis+cluster://{}", hosts(&self.nodes))
+    }
+}
+
+/// A master, its replica, and three sentinels that watch them as `mymaster`.
+pub struct Sentinels {
+    /// The master at the start.
+    pub master: Redis,
+    /// The replica at the start.
+    pub replica: Redis,
+    /// Those who watch.
+    pub sentinels: Vec<Redis>,
+}
+
+impl Sentinels {
+    /// Password of master and replica.
+    pub const PASSWORD: &str = "of-the-master";
+    /// Password of the sentinels.
+    pub const SENTINEL_PASSWORD: &str = "of-the-sentinels";
+
+    /// Starts them and waits until all know each other.
+    pub fn start() -> Self {
+        let auth = [
+            "--requirepass",
+            Self::PASSWORD,
+            "--masterauth",
+            Self::PASSWORD,
+        ];
+        let master = Redis::with(&auth);
+        let address = format!("127.0.0.1 {}", master.port());
+        let following = [&auth[..], &["--replicaof", "127.0.0.1"]].concat();
+        let port = master.port().to_string();
+        let replica = Redis::with(&[&following[..], &[&port]].concat());
+        replica.wait_for_log("MASTER <-> REPLICA sync: Finished with success");
+        let sentinels: Vec<Redis> = (0..3)
+            .map(|_| {
+                let folder = TempDir::new().unwrap();
+                let path = folder.path().join("sentinel.conf");
+                let lines = [
+                    format!("sentinel monitor mymaster {address} 2"),
+                    format!("sentinel auth-pass mymaster {}", Self::PASSWORD),
+                    "sentinel down-after-milliseconds mymaster 1000".to_owned(),
+                    "sentinel failover-timeout mymaster 5000".to_owned(),
+                    format!("requirepass {}", Self::SENTINEL_PASSWORD),
+                    format!("sentinel sentinel-pass {}", Self::SENTINEL_PASSWORD),
+                ];
+                fs::write(&path, lines.join("\n")).unwrap();
+                Redis::in_folder(folder, &[path.to_str().unwrap(), "--sentinel"])
+            })
+            .collect();
+        for sentinel in &sentinels {
+            for _ in 0..2 {
+                sentinel.wait_for_log("+sentinel sentinel");
+            }
+        }
+        Self {
+            master,
+            replica,
+            sentinels,
+        }
+    }
+
+    /// `redis+sentinel://…` with all sentinels and both passwords.
+    pub fn url(&self) -> String {
+        format!(
+            "redis+sentinel://:{}@{}/mymaster?sentinel_password={}",
+            Self::PASSWORD,
+            hosts(&self.sentinels),
+            Self::SENTINEL_PASSWORD
+        )
+    }
+
+    /// Kills the master and waits until the sentinels have agreed on the replica.
+    pub fn fail_over(&mut self) {
+        self.master.kill();
+        for sentinel in &self.sentinels {
+            sentinel.wait_for_log("+switch-master");
+        }
+    }
+}
+
+fn hosts(nodes: &[Redis]) -> String {
+    let hosts: Vec<String> = nodes
+        .iter()
+        .map(|node| format!("127.0.0.1:{}", node.port()))
+        .collect();
+    hosts.join(",")
+}
+
+/// Certificates for a server at 127.0.0.1 and for a client, in files of a folder.
+pub struct Certificates {
+    /// The authority.
+    pub ca: PathBuf,
+    /// The server.
+    pub server: (PathBuf, PathBuf),
+    /// A client, issued by the same authority.
+    pub client: (PathBuf, PathBuf),
+    _folder: TempDir,
+}
+
+impl Certificates {
+    /// Makes them.
+    pub fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let write = |name: &str, text: String| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let ca_key = KeyPair::generate().unwrap();
+        let mut ca_params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // A certificate with the name of its issuer would pass for one that signed itself.
+        let name = &mut ca_params.distinguished_name;
+        name.push(DnType::CommonName, "authority of the tests");
+        let ca_text = ca_params.self_signed(&ca_key).unwrap().pem();
+        let issuer = Issuer::new(ca_params, ca_key);
+        let issue = |name: &str| {
+            let key = KeyPair::generate().unwrap();
+            let params =
+                CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])
+                    .unwrap();
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            (
+                write(&format!("{name}.crt"), certificate.pem()),
+                write(&format!("{name}.key"), key.serialize_pem()),
+            )
+        };
+        let (server, client) = (issue("server"), issue("client"));
+        Self {
+            ca: write("ca.crt", ca_text),
+            server,
+            client,
+            _folder: folder,
+        }
+    }
+
+    /// A server with TLS. `clients` is `yes` if they have to show a certificate, else `no`.
+    pub fn redis(&self, clients: &str) -> Redis {
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        Redis::with(&[
+            "--tls-cert-file",
+            &text(&self.server.0),
+            "--tls-key-file",
+            &text(&self.server.1),
+            "--tls-ca-cert-file",
+            &text(&self.ca),
+            "--tls-auth-clients",
+            clients,
+            "--save",
+            "",
+        ])
+    }
+}
