@@ -26,6 +26,8 @@ pub(crate) trait Occupant: std::fmt::Debug {
     fn id(&self) -> &str;
     /// The rooms it is in now, with or without its own.
     fn rooms(&self) -> Vec<Room>;
+    /// Whether it has had its id before, perhaps at another node: then Redis may have something of it.
+    fn is_back(&self) -> bool;
 }
 
 /// What Redis has of a socket.
@@ -59,6 +61,8 @@ pub(super) struct Changes {
     /// looked at when as many have left as were put in until then.
     n_queued: u64,
     n_taken: u64,
+    /// How many of `slots` have been sampled in this round.
+    sampled: usize,
     is_collecting: bool,
 }
 
@@ -76,7 +80,11 @@ impl Changes {
         let entry = entry_of(socket);
         let slot = self.slots.entry(entry.clone()).or_insert_with(|| Slot {
             occupant: None,
-            written: Written::Absent,
+            written: if socket.is_back() {
+                Written::Unknown
+            } else {
+                Written::Absent
+            },
             is_queued: false,
         });
         // An id that came back before its last bearer went: the difference is made to the new one.
@@ -169,6 +177,24 @@ impl Changes {
     pub(super) fn vacate_all(&mut self) {
         let all: Vec<_> = self.slots.keys().cloned().collect();
         all.into_iter().for_each(|entry| self.vacate(entry));
+    }
+
+    /// Some sockets that are in Redis as far as we know, others each time.
+    pub(super) fn sample(&mut self, n_sockets: usize) -> Vec<Entry> {
+        if self.sampled >= self.slots.len() {
+            self.sampled = 0;
+        }
+        let next = self.slots.keys().skip(self.sampled).take(n_sockets);
+        let sample = next.filter(|entry| self.is_written(entry)).cloned();
+        let sample = sample.collect();
+        self.sampled += n_sockets;
+        sample
+    }
+
+    /// Whether the SET of this socket is in Redis, as far as we know.
+    pub(super) fn is_written(&self, entry: &Entry) -> bool {
+        let slot = self.slots.get(entry);
+        slot.is_some_and(|slot| !slot.is_queued && matches!(slot.written, Written::Present(_)))
     }
 
     /// How many wait.
