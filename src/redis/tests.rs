@@ -377,6 +377,26 @@ async fn a_cluster_is_one_server_to_us() {
 }
 
 #[actix_rt::test]
+async fn a_cluster_is_reached_through_tls() {
+    let certificates = Certificates::new();
+    let mut options = certificates.options("no");
+    options.extend(["--tls-cluster", "yes"].map(str::to_owned));
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let cluster = Cluster::with(&options);
+    let url = format!("rediss+cluster://{}", cluster.hosts());
+    let trusting = format!("{url}?ca={}", certificates.ca.display());
+    works(&endpoint(&trusting)).await;
+    let link = connect(&trusting).await;
+    let keys = ["a", "b", "c", "d"];
+    let commands = keys.iter().map(|key| command(&["SET", key, "1"])).collect();
+    let answers = link.pipeline(commands).await.unwrap();
+    assert_eq!(answers, vec![Ok(Value::Okay); 4]);
+    for err in refused(&url).await {
+        assert_eq!(err.cause(), Cause::Tls, "{err}");
+    }
+}
+
+#[actix_rt::test]
 async fn a_failover_of_sentinels_is_followed() {
     let mut servers = Sentinels::start();
     let url = servers.url();

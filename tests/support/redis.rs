@@ -110,8 +110,14 @@ impl Redis {
 
     /// What redis-cli prints for a command. It stops the test if the command fails.
     pub fn cli(&self, words: &[&str]) -> String {
+        let ca = self
+            .options
+            .iter()
+            .skip_while(|option| *option != "--tls-ca-cert-file");
+        let tls = ca.skip(1).take(1).flat_map(|ca| ["--tls", "--cacert", ca]);
         let output = Command::new("redis-cli")
             .args(["-e", "-p", &self.port.to_string()])
+            .args(tls)
             .args(words)
             .output()
             .expect("redis-cli is installed");
@@ -205,10 +211,15 @@ pub struct Cluster {
 impl Cluster {
     /// Starts them and waits until each serves.
     pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with more options for each.
+    pub fn with(options: &[&str]) -> Self {
         let nodes: Vec<(Redis, String)> = (0..3)
             .map(|_| {
                 let bus = free_port().to_string();
-                let options = [
+                let cluster = [
                     "--cluster-enabled",
                     "yes",
                     "--cluster-node-timeout",
@@ -216,7 +227,7 @@ impl Cluster {
                     "--cluster-port",
                     &bus,
                 ];
-                (Redis::with(&options), bus.clone())
+                (Redis::with(&[&cluster[..], options].concat()), bus.clone())
             })
             .collect();
         let last_slots = ["5460", "10922", "16383"];
@@ -242,7 +253,12 @@ impl Cluster {
 
     /// `redis+cluster://…` with all nodes.
     pub fn url(&self) -> String {
-        format!("redis+cluster://{}", hosts(&self.nodes))
+        format!("redis+cluster://{}", self.hosts())
+    }
+
+    /// `host:port,host:port,host:port`.
+    pub fn hosts(&self) -> String {
+        hosts(&self.nodes)
     }
 }
 
@@ -381,18 +397,22 @@ impl Certificates {
 
     /// A server with TLS. `clients` is `yes` if they have to show a certificate, else `no`.
     pub fn redis(&self, clients: &str) -> Redis {
+        let options = self.options(clients);
+        Redis::with(&options.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// What makes a server one with TLS.
+    pub fn options(&self, clients: &str) -> Vec<String> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        Redis::with(&[
-            "--tls-cert-file",
-            &text(&self.server.0),
-            "--tls-key-file",
-            &text(&self.server.1),
-            "--tls-ca-cert-file",
-            &text(&self.ca),
-            "--tls-auth-clients",
-            clients,
-            "--save",
-            "",
-        ])
+        [
+            ("--tls-cert-file", text(&self.server.0)),
+            ("--tls-key-file", text(&self.server.1)),
+            ("--tls-ca-cert-file", text(&self.ca)),
+            ("--tls-auth-clients", clients.to_owned()),
+            ("--save", String::new()),
+        ]
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value])
+        .collect()
     }
 }
