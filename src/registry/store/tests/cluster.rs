@@ -7,49 +7,16 @@ const LEASE: Duration = Duration::from_secs(3);
 struct Cluster(Vec<Server>);
 
 impl Cluster {
-    async fn start() -> Self {
-        let servers: Vec<_> = (0..3).map(|_| Self::server()).collect();
-        for (i, server) in servers.iter().enumerate() {
-            let slots = [(0, 5460), (5461, 10922), (10923, 16383)][i];
-            let (first, last) = (slots.0.to_string(), slots.1.to_string());
-            server
-                .run(&["CLUSTER", "ADDSLOTSRANGE", &first, &last])
-                .await;
-            let port = servers[0].port.to_string();
-            server.run(&["CLUSTER", "MEET", "127.0.0.1", &port]).await;
-        }
-        for server in &servers {
-            eventually("the cluster is there", async || {
-                let state = text(&server.run(&["CLUSTER", "INFO"]).await)?;
-                let is_ok =
-                    state.contains("cluster_state:ok") && state.contains("cluster_known_nodes:3");
-                is_ok.then_some(())
-            })
-            .await;
-        }
-        Self(servers)
-    }
-
-    fn server() -> Server {
-        let dir = tempfile::tempdir().unwrap();
-        // Its bus has the port ten thousand above.
-        let port = std::iter::repeat_with(free_port)
-            .find(|port| *port < 55000)
-            .unwrap();
-        let mut command = redis_server(port, &dir);
-        command.args(["--cluster-enabled", "yes"]);
-        Server {
-            child: command.spawn().unwrap(),
-            port,
-            dir,
-        }
+    fn start() -> Self {
+        let cluster = servers::Cluster::start();
+        Self(cluster.nodes.into_iter().map(Server).collect())
     }
 
     fn node(&self, uid: &str) -> Node {
         let hosts: Vec<_> = self
             .0
             .iter()
-            .map(|server| format!("127.0.0.1:{}", server.port))
+            .map(|server| format!("127.0.0.1:{}", server.0.port()))
             .collect();
         let url = format!("redis+cluster://{}", hosts.join(","));
         Node::start(Endpoint::Url(url.parse().unwrap()), uid, LEASE)
@@ -73,7 +40,7 @@ impl Cluster {
 
 #[actix_rt::test]
 async fn a_cluster_is_as_good() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start();
     let mut node = cluster.node("u1");
     node.join(ANN, &["foo", "bar"]);
     node.join(BOB, &["foo", ANN]);

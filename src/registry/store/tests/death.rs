@@ -17,7 +17,7 @@ async fn until_off_the_list(server: &Server, uid: &str) {
 
 #[actix_rt::test]
 async fn a_node_that_was_killed_is_reaped_within_the_lease() {
-    let server = Server::start().await;
+    let server = Server::start();
     for foreign in ["socket.io#their", "socket.io-their", "socket.io", "their"] {
         server.run(&["SADD", foreign, "something"]).await;
     }
@@ -44,7 +44,7 @@ async fn a_node_that_was_killed_is_reaped_within_the_lease() {
 
 #[actix_rt::test]
 async fn the_others_are_known_by_name() {
-    let server = Server::start().await;
+    let server = Server::start();
     let one = server.node("u1", LEASE);
     let mut peers = one.store.peers();
     let other = server.node("u2", LEASE);
@@ -64,7 +64,7 @@ async fn the_others_are_known_by_name() {
 
 #[actix_rt::test]
 async fn a_socket_that_came_back_at_another_node_stays() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut other = server.node("u2", LEASE);
     other.join(ANN, &["foo", "old"]);
     other.join(BOB, &["foo"]);
@@ -80,7 +80,7 @@ async fn a_socket_that_came_back_at_another_node_stays() {
 
 #[actix_rt::test]
 async fn a_node_that_was_frozen_has_its_sockets_again() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = server.node("u1", LEASE);
     node.join(ANN, &["foo", "bar"]);
     node.join_in("/chat", BOB, &["foo"]);
@@ -109,7 +109,7 @@ async fn a_node_that_was_frozen_has_its_sockets_again() {
 
 #[actix_rt::test]
 async fn a_node_that_is_at_it_is_left_to_it() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = server.node("u1", LEASE);
     node.join(ANN, &["foo"]);
     node.settled().await;
@@ -135,7 +135,7 @@ async fn a_node_that_is_at_it_is_left_to_it() {
 
 #[actix_rt::test]
 async fn by_hand_it_is_told_and_then_done() {
-    let server = Server::start().await;
+    let server = Server::start();
     server.run(&["SADD", "socket.io#their", "something"]).await;
     let mut alive = server.node("u1", Duration::from_secs(60));
     alive.join(ANN, &["foo"]);

@@ -6,8 +6,6 @@ mod outage;
 mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -15,6 +13,7 @@ use redis::Value;
 
 use super::answers::{ask, command, text, texts};
 use super::*;
+use crate::redis::servers::{self, Redis};
 use crate::redis::{Endpoint, Link, RedisUrl};
 
 const ANN: &str = "951wMmbBjkREmCapAAAD";
@@ -27,73 +26,19 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// All keys and what they hold.
 type Dump = BTreeMap<String, BTreeSet<String>>;
 
-struct Server {
-    child: Child,
-    port: u16,
-    dir: tempfile::TempDir,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-fn redis_server(port: u16, dir: &tempfile::TempDir) -> Command {
-    let mut command = Command::new("redis-server");
-    command
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-        .args(["--save", "", "--appendonly", "no", "--dir"])
-        .arg(dir.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
-}
-
-fn spawn(port: u16, dir: &tempfile::TempDir) -> Child {
-    let spawned = redis_server(port, dir).spawn();
-    spawned.expect("redis-server is installed")
-}
+struct Server(Redis);
 
 impl Server {
-    async fn start() -> Self {
-        let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
-        let server = Self {
-            child: spawn(port, &dir),
-            port,
-            dir,
-        };
-        server.link().await;
-        server
-    }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    async fn restart(&mut self) {
-        self.kill();
-        self.child = spawn(self.port, &self.dir);
-        self.link().await;
+    fn start() -> Self {
+        Self(Redis::start())
     }
 
     fn endpoint(&self) -> Endpoint {
-        let url = format!("redis://127.0.0.1:{}", self.port);
-        Endpoint::Url(url.parse::<RedisUrl>().unwrap())
+        Endpoint::Url(self.0.url().parse::<RedisUrl>().unwrap())
     }
 
     async fn link(&self) -> Link {
-        let endpoint = self.endpoint();
-        eventually("redis answers", async || {
-            endpoint.connect(Duration::from_secs(5)).await.ok()
-        })
-        .await
+        self.endpoint().connect(DEADLINE).await.unwrap()
     }
 
     async fn run(&self, words: &[&str]) -> Value {

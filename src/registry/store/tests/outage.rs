@@ -32,14 +32,14 @@ async fn until_away(node: &Node) {
 
 #[actix_rt::test]
 async fn after_a_restart_everything_is_written_again() {
-    let mut server = Server::start().await;
+    let mut server = Server::start();
     let mut node = node_with_sockets(&server).await;
-    server.kill();
+    server.0.kill();
     until_away(&node).await;
     change(&mut node);
     let settled = node.store.settled();
     assert_eq!(node.store.stats().n_pending(), 0);
-    server.restart().await;
+    server.0.restart();
     assert!(settled.await);
     assert_eq!(server.dump().await, node.truth());
     assert_eq!(node.store.stats().n_rewrites(), 2);
@@ -47,7 +47,7 @@ async fn after_a_restart_everything_is_written_again() {
 
 #[actix_rt::test]
 async fn after_a_cut_what_has_changed_is_written() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = node_with_sockets(&server).await;
     // Redis keeps what it had; what went meanwhile has to go.
     for _ in 0..3 {
@@ -65,7 +65,7 @@ async fn after_a_cut_what_has_changed_is_written() {
 
 #[actix_rt::test]
 async fn after_flushall_everything_is_written_again() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = node_with_sockets(&server).await;
     server.run(&["FLUSHALL"]).await;
     until_stored(&server, &node.truth()).await;
@@ -76,7 +76,7 @@ async fn after_flushall_everything_is_written_again() {
 
 #[actix_rt::test]
 async fn a_node_that_is_told_to_compare_does() {
-    let server = Server::start().await;
+    let server = Server::start();
     let node = node_with_sockets(&server).await;
     // The lease is there, so it has no other way to know.
     server.run(&["DEL", "socket.io#foo"]).await;
@@ -93,7 +93,7 @@ async fn a_node_that_is_told_to_compare_does() {
 
 #[actix_rt::test]
 async fn what_redis_has_evicted_is_written_again() {
-    let server = Server::start().await;
+    let server = Server::start();
     let node = node_with_sockets(&server).await;
     for key in ["socket.io#951wMmbBjkREmCapAAAD", "socket.io-node#u1"] {
         server.run(&["DEL", key]).await;
@@ -103,7 +103,7 @@ async fn what_redis_has_evicted_is_written_again() {
 
 #[actix_rt::test]
 async fn without_memory_it_waits_and_keeps_its_lease() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = node_with_sockets(&server).await;
     server.run(&["CONFIG", "SET", "maxmemory", "1"]).await;
     change(&mut node);
@@ -122,7 +122,7 @@ async fn without_memory_it_waits_and_keeps_its_lease() {
 
 #[actix_rt::test]
 async fn a_replica_is_no_place_to_write() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = node_with_sockets(&server).await;
     server.run(&["REPLICAOF", "127.0.0.1", "1"]).await;
     change(&mut node);
@@ -134,7 +134,7 @@ async fn a_replica_is_no_place_to_write() {
 
 #[actix_rt::test]
 async fn without_permission_for_scripts_all_other_rooms_are_stored() {
-    let server = Server::start().await;
+    let server = Server::start();
     server.run(&["ACL", "SETUSER", "default", "-eval"]).await;
     let mut node = server.node("u1", LEASE);
     node.join(ANN, &[CAT, "foo"]);
@@ -147,7 +147,7 @@ async fn without_permission_for_scripts_all_other_rooms_are_stored() {
 
 #[actix_rt::test]
 async fn nothing_is_kept_of_who_came_and_went_while_redis_is_away() {
-    let nobody = format!("redis://127.0.0.1:{}", free_port());
+    let nobody = format!("redis://127.0.0.1:{}", servers::free_port());
     let endpoint = Endpoint::Url(nobody.parse().unwrap());
     let mut node = Node::start(endpoint, "u1", LEASE);
     for i in 0..1000 {

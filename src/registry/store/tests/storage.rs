@@ -6,7 +6,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 #[actix_rt::test]
 async fn it_is_stored_as_the_seed_says() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = server.node("u1", LONG);
     node.join(ANN, &[ANN]);
     node.settled().await;
@@ -57,7 +57,7 @@ async fn it_is_stored_as_the_seed_says() {
 
 #[actix_rt::test]
 async fn namespaces_do_not_meet() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = server.node("u1", LONG);
     node.join(ANN, &["foo"]);
     node.join_in("/chat", BOB, &["foo", "#foo"]);
@@ -70,7 +70,7 @@ async fn namespaces_do_not_meet() {
 
 #[actix_rt::test]
 async fn the_room_of_an_id_of_another_node_is_left_alone() {
-    let server = Server::start().await;
+    let server = Server::start();
     let (mut one, mut other) = (server.node("u1", LONG), server.node("u2", LONG));
     let key = "socket.io#951wMmbBjkREmCapAAAD";
     // The room is joined before there is such a socket, and after.
@@ -97,7 +97,7 @@ async fn the_room_of_an_id_of_another_node_is_left_alone() {
 
 #[actix_rt::test]
 async fn a_node_that_is_closed_leaves_nothing() {
-    let server = Server::start().await;
+    let server = Server::start();
     for foreign in ["socket.io#their", "socket.io-their", "socket.io", "their"] {
         server.run(&["SADD", foreign, "something"]).await;
     }
@@ -120,7 +120,7 @@ async fn a_node_that_is_closed_leaves_nothing() {
 
 #[actix_rt::test]
 async fn closed_at_once_it_leaves_nothing() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = server.node("u1", LONG);
     node.join(ANN, &["foo"]);
     node.store.close(DEADLINE).await;
@@ -131,7 +131,7 @@ async fn closed_at_once_it_leaves_nothing() {
 
 #[actix_rt::test]
 async fn what_is_much_is_counted() {
-    let server = Server::start().await;
+    let server = Server::start();
     let mut node = server.node("u1", LONG);
     node.settled().await;
     let stats = node.store.stats();
@@ -150,7 +150,7 @@ async fn what_is_much_is_counted() {
 
 #[actix_rt::test]
 async fn a_key_that_others_use_otherwise_stays_theirs() {
-    let server = Server::start().await;
+    let server = Server::start();
     server.run(&["SET", "socket.io#foo", "theirs"]).await;
     let mut node = server.node("u1", LONG);
     node.join(ANN, &["foo", "bar"]);
