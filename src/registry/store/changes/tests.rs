@@ -366,6 +366,32 @@ fn while_redis_is_away_only_who_is_here_is_kept() {
 }
 
 #[test]
+fn a_socket_that_goes_while_it_is_read_leaves_no_entry() {
+    for is_set_lost in [true, false] {
+        let mut node = Node::new();
+        node.join(ANN, "foo");
+        node.settle();
+        node.changes.suspend();
+        if is_set_lost {
+            node.redis.sets.remove("k#AnnAnnAnnAnnAnnAnnAn");
+            node.redis.sets.remove("k#foo");
+        }
+        node.come_back();
+        let batch = node.changes.next_batch(1);
+        let members = node.redis.members(&node.keys.socket(&batch[0]));
+        node.changes.learn(&batch[0], members);
+        node.gone(ANN);
+        let orders = node.changes.orders(batch, &node.keys, 1000);
+        for command in orders.phases(NODE).iter().flatten() {
+            node.redis.run(command);
+        }
+        node.settle();
+        assert_eq!(node.redis.sets, BTreeMap::new());
+        assert_eq!(node.changes.n_slots(), 0);
+    }
+}
+
+#[test]
 fn what_is_much_goes_in_pieces() {
     let mut node = Node::new();
     for i in 0..2000 {

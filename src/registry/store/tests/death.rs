@@ -33,6 +33,13 @@ async fn a_node_that_was_killed_is_reaped_within_the_lease() {
     node.join(CAT, &[ANN]);
     node.settled().await;
     assert_ne!(server.dump().await, before);
+    // Whenever it dies: the rest of the lease, and the time until another looks, leave some for the work.
+    let rest = server.run(&["PTTL", "socket.io-lease#u2"]).await;
+    let Value::Int(rest_ms @ 1..) = rest else {
+        panic!("{rest:?}");
+    };
+    let rest = Duration::from_millis(rest_ms.unsigned_abs());
+    assert!(rest + LEASE / 6 + LEASE / 12 < LEASE, "{rest:?}");
     drop(node);
     let death = Instant::now();
     until_off_the_list(&server, "u2").await;
