@@ -68,6 +68,11 @@ pub enum AckError {
     Unsent(#[source] EmitError),
 }
 
+/// Redis was not told of a join in time.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the other servers were not told in time")]
+pub struct JoinError;
+
 /// Any value that serializes, as a dynamic one.
 ///
 /// # Errors

@@ -138,7 +138,7 @@ mod subscriber;
 pub mod testing;
 
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
-pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, Refusal, to_value};
+pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, JoinError, Refusal, to_value};
 pub use http::{HeaderHook, RequestHead, pages::pages};
 pub use namespace::{
     Ack, Answer, Answers, Broadcast, Connect, Disconnect, Disconnecting, Event, Gathered, Handlers,

@@ -72,8 +72,6 @@ counters! {
     ClusterForeign => "cluster_foreign",
     /// Answers of other servers that came too late or that nobody asked for.
     UnknownAnswer => "unknown_answer",
-    /// Messages to other servers that Redis did not get, or of which nobody knows.
-    PublishLost => "publish_lost",
 }
 
 /// The counters of a server.

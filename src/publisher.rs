@@ -43,9 +43,13 @@ async fn run(cluster: Arc<Cluster>) {
                 cluster.health.up(Part::Publish);
                 let err = publish(&cluster, &link).await;
                 cluster.set_link(None);
-                cluster.health.down(Part::Publish, &err);
+                cluster
+                    .health
+                    .down(Part::Publish, &err, err.needs_operator());
             }
-            Err(err) => cluster.health.down(Part::Publish, &err),
+            Err(err) => cluster
+                .health
+                .down(Part::Publish, &err, err.needs_operator()),
         }
         actix_rt::time::sleep(backoff.next()).await;
     }

@@ -43,6 +43,8 @@ struct State {
     /// Since when not all are up, once that was told.
     away_since: Option<Instant>,
     lost_before: u64,
+    /// Of this outage somebody was told that only an operator can end it.
+    told_operator: bool,
     /// When the connections were complete again.
     complete_since: Option<Instant>,
     canary: Option<Instant>,
@@ -55,6 +57,7 @@ impl Health {
                 up: [false; Part::ALL.len()],
                 away_since: None,
                 lost_before: 0,
+                told_operator: false,
                 complete_since: None,
                 canary: None,
             }),
@@ -82,13 +85,24 @@ impl Health {
     }
 
     /// A connection is not there, or has broken; `why` has no secrets in it.
-    pub(crate) fn down(&self, part: Part, why: &dyn std::fmt::Display) {
+    ///
+    /// With `needs_operator` it will not get better by itself: a wrong password, a full memory.
+    pub(crate) fn down(&self, part: Part, why: &dyn std::fmt::Display, needs_operator: bool) {
         let mut state = self.state.lock();
         state.up[part as usize] = false;
         state.complete_since = None;
-        if state.away_since.is_none() {
+        let is_new = state.away_since.is_none();
+        if is_new {
             state.away_since = Some(Instant::now());
             state.lost_before = self.lost();
+            state.told_operator = false;
+        }
+        if needs_operator && !std::mem::replace(&mut state.told_operator, true) {
+            log::error!(
+                "redis refuses this server, local delivery goes on connection={} err={why}",
+                part.name()
+            );
+        } else if is_new {
             log::warn!(
                 "redis is away, local delivery goes on connection={} err={why}",
                 part.name()
@@ -176,7 +190,7 @@ mod tests {
                 .is_some_and(|why| why.contains("canary"))
         );
         health.heard_canary(start + Duration::from_secs(10));
-        health.down(Part::Subscribe, &"reset");
+        health.down(Part::Subscribe, &"reset", false);
         health.lose(2);
         assert_eq!(
             health.trouble(start + Duration::from_secs(10)).as_deref(),

@@ -13,7 +13,8 @@ mod locals;
 mod pending;
 mod publications;
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use actix::Recipient;
@@ -67,7 +68,7 @@ pub(crate) struct Cluster {
     pub(crate) uid: ByteString,
     pub(crate) channels: Channels,
     pub(crate) locals: Locals,
-    pub(crate) health: Health,
+    pub(crate) health: Arc<Health>,
     pub(crate) pending: Pending,
     pub(crate) publications: Publications,
     /// The connection of the publisher, while it stands: the one that counts subscribers as publishers see them.
@@ -76,7 +77,7 @@ pub(crate) struct Cluster {
     pub(crate) rooms: OnceLock<Recipient<RoomChanged>>,
     /// The name of this server for people, and its route.
     own: OnceLock<Peer>,
-    /// The servers of our own kind that live, this one included.
+    /// The other servers of our own kind that live.
     peers: RwLock<Vec<Peer>>,
     /// The counts of servers lately, by namespace.
     counts: Mutex<Vec<(Instant, ByteString, usize)>>,
@@ -89,7 +90,7 @@ impl Cluster {
             channels: Channels::new(settings.key.as_str(), uid.clone()),
             locals: Locals::default(),
             // Three canaries may be missing.
-            health: Health::new(settings.canary_interval * 3),
+            health: Arc::new(Health::new(settings.canary_interval * 3)),
             pending: Pending::default(),
             publications: Publications::new(settings.publish_queue_bytes),
             link: Mutex::new(None),
@@ -248,14 +249,12 @@ impl Cluster {
             .unwrap_or_default()
     }
 
-    /// The servers that live, with their announcements.
-    pub(crate) fn set_peers(&self, peers: impl Iterator<Item = (ByteString, String)>) {
-        let peers = peers.map(|(uid, announcement)| {
-            let (name, route) = announcement
-                .split_once('\n')
-                .unwrap_or((&announcement, ""));
+    /// The other servers that live: their announcements by their uids.
+    pub(crate) fn set_peers(&self, peers: &BTreeMap<String, String>) {
+        let peers = peers.iter().map(|(uid, announcement)| {
+            let (name, route) = announcement.split_once('\n').unwrap_or((announcement, ""));
             Peer {
-                uid,
+                uid: uid.as_str().into(),
                 name: name.to_owned(),
                 route: route.to_owned(),
             }
@@ -276,7 +275,7 @@ impl Cluster {
         let peers = self.peers.read();
         let nodes: Vec<_> = peers
             .iter()
-            .filter(|peer| peer.uid != self.uid && !from.contains(&peer.uid))
+            .filter(|peer| !from.contains(&peer.uid))
             .map(|peer| peer.name.clone())
             .take(missing)
             .collect();
@@ -288,7 +287,7 @@ impl Cluster {
 
     /// All other servers that we know of, when none can be asked.
     pub(crate) fn all_silent(&self) -> Silent {
-        let n_others = self.peers.read().len().saturating_sub(1);
+        let n_others = self.peers.read().len();
         self.silent(n_others, 0, &[])
     }
 }

@@ -206,6 +206,9 @@ async fn until_the_end(
         };
         // Who has not gone by then is cut off.
         let _ = tokio::time::timeout(FAREWELL, all_gone).await;
+        let budget = closing.iter().map(|server| server.config().server.shutdown_timeout).max();
+        let leaving = closing.iter().map(|server| server.leave_cluster(budget.unwrap_or_default()));
+        futures_util::future::join_all(leaving).await;
         handle.stop(true).await;
     });
     ended

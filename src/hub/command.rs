@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::{MemberKey, Polling, SeatKey, Selection};
 use crate::namespace::{BroadcastAcks, Room, ServerEvent};
 use crate::protocol::engineio::Sid;
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     },
     /// An event of another server, for the handler of its namespace on this worker.
     ServerEvent(Box<ServerEvent>),
+    /// Say when what was joined before is subscribed to.
+    Confirm(oneshot::Sender<()>),
     /// The server ends.
     Shutdown,
 }

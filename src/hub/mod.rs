@@ -39,6 +39,7 @@ use crate::protocol::engineio::Sid;
 use crate::protocol::socketio::Encoded;
 use crate::server::Shared;
 use crate::session;
+use crate::subscriber::Confirm;
 
 /// The state of a worker; see the module documentation.
 #[derive(Debug)]
@@ -129,6 +130,7 @@ impl Hub {
             },
             Command::Polling { sid, question } => self.polling(&sid, question),
             Command::ServerEvent(event) => return After::ServerEvent(event),
+            Command::Confirm(confirm) => self.server.tell_subscriber(|| Confirm(confirm)),
             Command::Shutdown => session::shut_down_all(self),
             Command::DropTransport { member } => {
                 if let Some(seat) = self

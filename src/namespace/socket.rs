@@ -14,7 +14,7 @@ use super::broadcast::{Broadcast, IntoRooms};
 use super::event::Event;
 use super::handshake::{Handshake, HandshakeObject};
 use super::socket_state::SocketInner;
-use crate::error::{AckError, ArgsError, EmitError, Refusal, to_value};
+use crate::error::{AckError, ArgsError, EmitError, JoinError, Refusal, to_value};
 use crate::hub::{Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
 use crate::protocol::DisconnectReason;
@@ -218,6 +218,37 @@ impl Socket {
                 member,
                 rooms: fresh,
             });
+        }
+    }
+
+    /// As [`Socket::join`], and waits until the other servers know: until this one hears what is published for the
+    /// rooms, and Redis has the membership. At once without a cluster.
+    ///
+    /// Local clients need not wait for it: what this server emits reaches the socket from the call on.
+    ///
+    /// # Errors
+    /// [`JoinError`] after `redis.requests_timeout`: Redis is away or slow. The rooms are joined all the same, and
+    /// Redis is told when it is back.
+    pub fn join_confirmed<R: IntoRooms>(
+        &self,
+        rooms: R,
+    ) -> impl Future<Output = Result<(), JoinError>> + Send + use<R> {
+        self.join(rooms);
+        let shared = Arc::clone(self.shared());
+        let hub = Arc::clone(&self.inner.hub);
+        let settled = shared.ask_registry(registry::Settled);
+        async move {
+            let Some(cluster) = &shared.cluster else {
+                return Ok(());
+            };
+            let (confirm, stands) = tokio::sync::oneshot::channel();
+            // Behind the join, which may be in the hub's mail.
+            hub.send(Command::Confirm(confirm));
+            let both = async { tokio::join!(stands, settled) };
+            match tokio::time::timeout(cluster.settings.requests_timeout, both).await {
+                Ok((Ok(()), Some(true))) => Ok(()),
+                _ => Err(JoinError),
+            }
         }
     }
 

@@ -107,6 +107,11 @@ impl Link {
         Err(result)
     }
 
+    /// Whether it leads to several servers, which carry out what they are told at the same time.
+    pub(crate) const fn is_cluster(&self) -> bool {
+        matches!(self.route, Route::Cluster(_))
+    }
+
     /// Connections that are subscribed to exactly `channel`, at all servers of the topology.
     pub(crate) async fn numsub(&self, channel: &str) -> Result<usize, LinkError> {
         let mut command = Cmd::new();

@@ -31,3 +31,5 @@ pub(crate) use ::redis::ServerError;
 pub(crate) use backoff::Backoff;
 pub(crate) use error::{Cause, LinkError};
 pub(crate) use link::Link;
+#[cfg(test)]
+pub(crate) use tests::servers;

@@ -14,7 +14,8 @@ use super::*;
 use servers::{Certificates, Cluster, Redis, Sentinels};
 
 #[path = "../../tests/support/redis.rs"]
-mod servers;
+#[allow(unreachable_pub, reason = "tests from outside use it too")]
+pub(crate) mod servers;
 
 /// Long enough for a machine that has other work too.
 const TIMEOUT: Duration = Duration::from_secs(20);

@@ -35,13 +35,13 @@ impl Handler<AnswerRequest> for Registry {
                     rooms,
                     ..Selection::default()
                 };
-                let sockets = self.membership.borrow().select(nsp.index, &selection);
+                let sockets = self.membership.select(nsp.index, &selection);
                 let ids = sockets.iter().map(|socket| socket.id().as_str());
                 let answer = asker.sockets(ids, uid);
                 (asker, answer)
             }
             Request::AllRooms { asker } => {
-                let rooms = self.membership.borrow().rooms(nsp.index);
+                let rooms = self.membership.rooms(nsp.index);
                 let answer = asker.rooms(rooms.iter().map(|room| &**room), uid);
                 (asker, answer)
             }
@@ -50,7 +50,7 @@ impl Handler<AnswerRequest> for Registry {
                     rooms: opts.rooms,
                     except: opts.except,
                 };
-                let sockets = self.membership.borrow().select(nsp.index, &selection);
+                let sockets = self.membership.select(nsp.index, &selection);
                 let sockets: Vec<_> = sockets.into_iter().map(described).collect();
                 let answer = asker.fetched(&sockets, uid);
                 (asker, answer)
@@ -110,7 +110,7 @@ impl Handler<AnswerRequest> for Registry {
 
 impl Registry {
     fn find(&self, nsp: &NamespaceInner, id: &ByteString) -> Option<Arc<SocketInner>> {
-        self.membership.borrow().socket(nsp.index, id)
+        self.membership.socket(nsp.index, id)
     }
 
     /// Orders a socket of this node about: the answer, if it is one.

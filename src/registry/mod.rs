@@ -1,16 +1,17 @@
 //! # Registry
-//! Owns: which socket of this node is in which room.
+//! Owns: which socket of this node is in which room; the data connection to Redis (through [`Store`]).
 //! Runs: one per process and server, on its own arbiter.
-//! Receives: [`Joined`], [`Left`], [`Gone`]; the questions in `queries`, and those of other servers in `answers`.
+//! Receives: [`Joined`], [`Left`], [`Gone`], [`Close`]; the question [`Settled`], those to the whole cluster
+//! (`queries`) and those of other servers (`answers`).
 //! Sends: [`RoomEvent`] to those who watch. Stops: with its arbiter. Never: stands on the delivery path.
 
 mod answers;
 mod membership;
 mod queries;
+pub(crate) mod store;
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 
@@ -19,9 +20,10 @@ pub(crate) use queries::{
     AllRooms, AskServers, CountForAcks, CountServers, FetchSockets, RoomSize,
 };
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Part};
 use crate::namespace::{Room, RoomEvent, SocketInner};
 use membership::Membership;
+use store::{Store, StoreSettings};
 
 /// A socket has joined rooms.
 #[derive(Debug)]
@@ -50,6 +52,15 @@ pub(crate) struct WatchRooms {
     pub(crate) watcher: Recipient<RoomEvent>,
 }
 
+/// Is everything that was said before in Redis? Answered when it is; `false`: it will not be. `true` at once
+/// without a Redis.
+#[derive(Debug)]
+pub(crate) struct Settled;
+
+/// Take this node's membership out of Redis, within this time: whether nothing is left of it.
+#[derive(Debug)]
+pub(crate) struct Close(pub(crate) Duration);
+
 macro_rules! messages {
     ($($message:ty => $answer:ty,)*) => {
         $(impl Message for $message { type Result = $answer; })*
@@ -61,33 +72,76 @@ messages! {
     Left => (),
     Gone => (),
     WatchRooms => (),
+    Settled => bool,
+    Close => bool,
 }
 
 /// See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    membership: Rc<RefCell<Membership>>,
+    membership: Membership,
     cluster: Option<Arc<Cluster>>,
+    /// Keeps the membership in Redis too.
+    store: Option<Store>,
 }
 
 impl Registry {
+    /// To be called on its arbiter.
     pub(crate) fn new(cluster: Option<Arc<Cluster>>) -> Self {
+        let store = cluster.as_ref().and_then(|cluster| {
+            if cluster.settings.store_membership {
+                return Some(Store::start(settings(cluster)));
+            }
+            // A connection that is not wanted is not missing.
+            cluster.health.up(Part::Data);
+            None
+        });
         Self {
-            membership: Rc::default(),
+            membership: Membership::default(),
             cluster,
+            store,
         }
+    }
+}
+
+fn settings(cluster: &Cluster) -> StoreSettings {
+    StoreSettings {
+        endpoint: cluster.endpoints.data.clone(),
+        key: cluster.settings.key.clone(),
+        uid: cluster.uid.to_string(),
+        node: cluster.announcement(),
+        lease: cluster.settings.lease,
+        timeout: cluster.settings.connect_timeout,
+        health: Arc::clone(&cluster.health),
     }
 }
 
 impl Actor for Registry {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let (Some(cluster), Some(store)) = (&self.cluster, &self.store) else {
+            return;
+        };
+        let (cluster, mut peers) = (Arc::clone(cluster), store.peers());
+        let follow = async move {
+            while peers.changed().await.is_ok() {
+                let now = Arc::clone(&peers.borrow_and_update());
+                cluster.set_peers(&now);
+            }
+        };
+        ctx.spawn(follow.into_actor(self));
+    }
 }
 
 impl Handler<Joined> for Registry {
     type Result = ();
 
     fn handle(&mut self, Joined { socket, rooms }: Joined, _: &mut Context<Self>) {
-        self.membership.borrow_mut().join(&socket, rooms);
+        self.membership.join(&socket, rooms);
+        if let Some(store) = &self.store {
+            store.joined(&socket);
+        }
     }
 }
 
@@ -95,7 +149,10 @@ impl Handler<Left> for Registry {
     type Result = ();
 
     fn handle(&mut self, Left { socket, room }: Left, _: &mut Context<Self>) {
-        self.membership.borrow_mut().leave(&socket, &room);
+        self.membership.leave(&socket, &room);
+        if let Some(store) = &self.store {
+            store.left(&socket);
+        }
     }
 }
 
@@ -103,7 +160,10 @@ impl Handler<Gone> for Registry {
     type Result = ();
 
     fn handle(&mut self, Gone { socket, rooms }: Gone, _: &mut Context<Self>) {
-        self.membership.borrow_mut().remove(&socket, &rooms);
+        self.membership.remove(&socket, &rooms);
+        if let Some(store) = &self.store {
+            store.gone(&socket);
+        }
     }
 }
 
@@ -111,6 +171,28 @@ impl Handler<WatchRooms> for Registry {
     type Result = ();
 
     fn handle(&mut self, WatchRooms { nsp, watcher }: WatchRooms, _: &mut Context<Self>) {
-        self.membership.borrow_mut().watch(nsp, watcher);
+        self.membership.watch(nsp, watcher);
+    }
+}
+
+impl Handler<Settled> for Registry {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, _: Settled, _: &mut Context<Self>) -> Self::Result {
+        match &self.store {
+            Some(store) => Box::pin(store.settled()),
+            None => Box::pin(std::future::ready(true)),
+        }
+    }
+}
+
+impl Handler<Close> for Registry {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, Close(budget): Close, _: &mut Context<Self>) -> Self::Result {
+        match &self.store {
+            Some(store) => Box::pin(store.close(budget)),
+            None => Box::pin(std::future::ready(true)),
+        }
     }
 }

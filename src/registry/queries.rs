@@ -95,7 +95,6 @@ impl Handler<FetchSockets> for Registry {
     fn handle(&mut self, question: FetchSockets, _: &mut Context<Self>) -> Self::Result {
         let here = self
             .membership
-            .borrow()
             .select(question.index, &question.selection);
         let cluster = self.cluster.clone().filter(|_| !question.is_local);
         Box::pin(async move {
@@ -120,7 +119,7 @@ impl Handler<AllRooms> for Registry {
     type Result = Asked<Vec<Room>>;
 
     fn handle(&mut self, AllRooms { index, nsp }: AllRooms, _: &mut Context<Self>) -> Self::Result {
-        let here = self.membership.borrow().rooms(index);
+        let here = self.membership.rooms(index);
         let cluster = self.cluster.clone();
         Box::pin(async move {
             let Some(cluster) = cluster else {
@@ -146,7 +145,7 @@ impl Handler<RoomSize> for Registry {
 
     fn handle(&mut self, question: RoomSize, _: &mut Context<Self>) -> Self::Result {
         let RoomSize { index, nsp, room } = question;
-        let here = self.membership.borrow().members(index, &room);
+        let here = self.membership.members(index, &room);
         let cluster = self.cluster.clone();
         Box::pin(async move {
             let Some(cluster) = cluster else {

@@ -6,6 +6,7 @@ mod shared;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
 
@@ -14,6 +15,8 @@ use crate::error::Error;
 use crate::http::{self};
 use crate::hub::Command;
 use crate::namespace::{Namespace, Namespaces};
+use crate::registry;
+use crate::subscriber::Leave;
 
 pub use builder::ServerBuilder;
 pub(crate) use shared::{Shared, Upper};
@@ -97,7 +100,9 @@ impl Server {
 
     /// What was counted since the start: refusals and failures, by cause.
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.metrics.read()
+        let lost = self.0.cluster.as_ref().map(|cluster| cluster.health.lost());
+        let lost = lost.map(|lost| ("publish_lost", lost));
+        self.0.metrics.read().chain(lost)
     }
 
     /// The configuration.
@@ -133,9 +138,38 @@ impl Server {
         move |app| http::configure(&shared, app)
     }
 
-    /// Ends all sessions, with the reason `server shutting down`.
+    /// Ends all sessions, with the reason `server shutting down`, and leaves the cluster.
     pub fn close(&self) {
+        self.0.tell_subscriber(|| Leave(None));
         self.0.to_all_hubs(|| Command::Shutdown);
+        let left = self.0.ask_registry(registry::Close(self.0.config.server.shutdown_timeout));
+        // It goes on without anybody who waits for it.
+        drop(left);
+    }
+
+    /// Why this server should not be sent clients now, if so: in a cluster, that Redis cannot be reached, or that
+    /// what is published through it does not come back.
+    ///
+    /// The clients that are connected are served all the same.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let cluster = self.0.cluster.as_ref()?;
+        cluster.health.trouble(std::time::Instant::now())
+    }
+
+    /// Leaves the cluster: nobody counts on this server any more, and Redis keeps nothing of it. Within this time.
+    pub(crate) async fn leave_cluster(&self, budget: Duration) {
+        if self.0.cluster.is_none() {
+            return;
+        }
+        let (left, has_left) = tokio::sync::oneshot::channel();
+        self.0.tell_subscriber(|| Leave(Some(left)));
+        let closed = self.0.ask_registry(registry::Close(budget));
+        let both = async { tokio::join!(has_left, closed) };
+        match tokio::time::timeout(budget, both).await {
+            Ok((_, Some(true))) => {}
+            _ => log::warn!("redis keeps entries of this server until its lease has expired"),
+        }
     }
 
     /// Runs until SIGINT or SIGTERM: listens on the configured address with the direct carrier.

@@ -48,7 +48,13 @@ impl Subscriber {
                     None => self.junk(Junk::Shape, channel),
                 }
             }
-            Source::Requests(nsp) => self.request(nsp, channel, &payload()),
+            // The pattern for those without the `#` at the end meets the channels of other namespaces too.
+            Source::Requests(nsp) => {
+                let channels = &self.cluster.channels;
+                if !is_pattern || channels.is_request(nsp.name(), channel) {
+                    self.request(nsp, channel, &payload());
+                }
+            }
             Source::Answers => match adapter::decode_response(&payload()) {
                 Ok(answer) => {
                     if !self.cluster.pending.answer(answer) {

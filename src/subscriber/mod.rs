@@ -44,7 +44,7 @@ impl Message for Confirm {
 
 /// The server ends: nobody is to count on it any more.
 #[derive(Debug)]
-pub(crate) struct Leave(pub(crate) oneshot::Sender<()>);
+pub(crate) struct Leave(pub(crate) Option<oneshot::Sender<()>>);
 
 impl Message for Leave {
     type Result = ();
@@ -64,7 +64,9 @@ pub(crate) struct Subscriber {
     is_subscribing: bool,
     /// Who waits until all that is wanted stands.
     waiting: Vec<oneshot::Sender<()>>,
-    leaving: Option<oneshot::Sender<()>>,
+    is_leaving: bool,
+    /// Who waits until nothing is subscribed to any more.
+    left: Vec<oneshot::Sender<()>>,
     /// How a broadcast begins that we have published ourselves.
     own_head: Vec<u8>,
 }
@@ -92,7 +94,8 @@ impl Subscriber {
             connected_at: Instant::now(),
             is_subscribing: false,
             waiting: Vec::new(),
-            leaving: None,
+            is_leaving: false,
+            left: Vec::new(),
             own_head,
         }
     }
@@ -112,21 +115,28 @@ impl Subscriber {
                 this.wanted.forget_standing();
                 this.subscribe(ctx);
             }
-            Err(err) => this.broken(&err, ctx),
+            Err(err) => this.broken(&err, err.needs_operator(), ctx),
         }));
     }
 
     /// The connection is gone, or of no use: a new one, after a moment.
-    fn broken(&mut self, why: &dyn std::fmt::Display, ctx: &mut Context<Self>) {
+    fn broken(
+        &mut self,
+        why: &dyn std::fmt::Display,
+        needs_operator: bool,
+        ctx: &mut Context<Self>,
+    ) {
         if let Some(stream) = self.stream.take() {
             ctx.cancel_future(stream);
         }
         self.sink = None;
         self.is_subscribing = false;
-        if self.leaving.is_some() {
+        if self.is_leaving {
             return self.left(ctx);
         }
-        self.cluster.health.down(Part::Subscribe, why);
+        self.cluster
+            .health
+            .down(Part::Subscribe, why, needs_operator);
         ctx.run_later(self.backoff.next(), Self::dial);
     }
 
@@ -153,13 +163,14 @@ impl Subscriber {
             this.is_subscribing = false;
             match done {
                 Ok(()) => this.subscribe(ctx),
-                Err(err) => this.broken(&err, ctx),
+                // A user that may not subscribe stays one.
+                Err(err) => this.broken(&err, err.contains("NOPERM"), ctx),
             }
         }));
     }
 
     fn all_stands(&mut self, ctx: &mut Context<Self>) {
-        if self.leaving.is_some() {
+        if self.is_leaving {
             return self.left(ctx);
         }
         self.backoff.reset();
@@ -178,8 +189,9 @@ impl Subscriber {
             ctx.cancel_future(stream);
         }
         self.sink = None;
-        if let Some(leaving) = self.leaving.take() {
-            let _ = leaving.send(());
+        for waiting in self.left.drain(..) {
+            // Whoever waited may have gone.
+            let _ = waiting.send(());
         }
     }
 
@@ -196,13 +208,13 @@ impl Subscriber {
     /// nothing else shows it.
     fn watch_canary(&mut self, ctx: &mut Context<Self>) {
         let (now, health) = (Instant::now(), &self.cluster.health);
-        if self.sink.is_none() || self.leaving.is_some() || !health.is_up(Part::Publish) {
+        if self.sink.is_none() || self.is_leaving || !health.is_up(Part::Publish) {
             return;
         }
         let patience = self.patience();
         let heard = health.canary().map_or(self.connected_at, |at| at.max(self.connected_at));
         if now.duration_since(heard) > patience {
-            return self.broken(&"nothing that was published has come back", ctx);
+            return self.broken(&"nothing that was published has come back", false, ctx);
         }
         self.send_canary();
     }
@@ -235,7 +247,7 @@ impl StreamHandler<redis::Msg> for Subscriber {
 
     fn finished(&mut self, ctx: &mut Context<Self>) {
         self.stream = None;
-        self.broken(&"the connection ended", ctx);
+        self.broken(&"the connection ended", false, ctx);
     }
 }
 
@@ -243,7 +255,7 @@ impl Handler<NamespaceChanged> for Subscriber {
     type Result = ();
 
     fn handle(&mut self, NamespaceChanged(nsp): NamespaceChanged, ctx: &mut Context<Self>) {
-        if self.leaving.is_some() {
+        if self.is_leaving {
             return;
         }
         let table = self.server.namespaces();
@@ -258,7 +270,7 @@ impl Handler<RoomChanged> for Subscriber {
     type Result = ();
 
     fn handle(&mut self, RoomChanged { nsp, room }: RoomChanged, ctx: &mut Context<Self>) {
-        if self.leaving.is_none() {
+        if !self.is_leaving {
             self.wanted.room(nsp, &room);
             self.subscribe(ctx);
         }
@@ -278,7 +290,8 @@ impl Handler<Leave> for Subscriber {
     type Result = ();
 
     fn handle(&mut self, Leave(done): Leave, ctx: &mut Context<Self>) {
-        self.leaving = Some(done);
+        self.is_leaving = true;
+        self.left.extend(done);
         self.wanted.leave();
         if self.sink.is_none() {
             return self.left(ctx);

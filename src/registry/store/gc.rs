@@ -1,0 +1,91 @@
+//! The same by hand: what `greenroom gc` does.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use super::answers::{Trouble, ask, command, texts};
+use super::keys::Keys;
+use super::reaper::{Reaped, Reaping};
+use crate::redis::{Endpoint, Link};
+
+/// For how long other nodes leave to us a node that we are at, from batch to batch.
+const LOCK_MS: &str = "10000";
+
+/// What was found of a node that is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeadNode {
+    /// Its uid.
+    pub(crate) uid: String,
+    /// How many sockets it has left behind.
+    pub(crate) n_sockets: usize,
+    /// Whether nothing of it is left now.
+    pub(crate) is_removed: bool,
+}
+
+/// What was found, and done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GcReport {
+    /// How many nodes have a lease.
+    pub(crate) n_alive: usize,
+    /// Those that have none, sorted by uid.
+    pub(crate) dead: Vec<DeadNode>,
+}
+
+/// Removes what dead nodes have left behind below the prefix `key`; with `dry_run` it only tells.
+///
+/// # Errors
+/// Redis is not there or refuses.
+pub(crate) async fn gc(
+    endpoint: &Endpoint,
+    key: &str,
+    timeout: Duration,
+    dry_run: bool,
+) -> Result<GcReport, Trouble> {
+    let link = &endpoint.connect(timeout).await?;
+    let keys = &Keys::new(key);
+    let by = format!("gc-{}", crate::SocketId::generate());
+    let nodes = ask(link, vec![command(&["SMEMBERS", &keys.nodes()])]).await?;
+    let mut nodes = nodes.first().map(texts).unwrap_or_default();
+    nodes.sort_unstable();
+    let mut report = GcReport::default();
+    for uid in &nodes {
+        let (is_alive, n_sockets) = look(link, keys, uid).await?;
+        if is_alive {
+            report.n_alive += 1;
+            continue;
+        }
+        let mut found = DeadNode {
+            uid: uid.to_string(),
+            n_sockets,
+            is_removed: false,
+        };
+        if !dry_run {
+            let reaping = Reaping {
+                link,
+                keys,
+                uid,
+                by: &by,
+            };
+            let end = reaping.node(LOCK_MS).await?;
+            found.is_removed = matches!(end, Reaped::All(_));
+        }
+        report.dead.push(found);
+    }
+    Ok(report)
+}
+
+/// Whether a node has a lease, and how many entries.
+async fn look(link: &Link, keys: &Keys, uid: &str) -> Result<(bool, usize), Trouble> {
+    let questions = vec![
+        command(&["EXISTS", &keys.lease(uid)]),
+        command(&["SCARD", &keys.node(uid)]),
+    ];
+    match ask(link, questions).await?[..] {
+        [Value::Int(is_alive), Value::Int(n_entries)] => {
+            Ok((is_alive == 1, usize::try_from(n_entries).unwrap_or(0)))
+        }
+        // An answer that is no number is from no Redis; nothing is touched.
+        _ => Ok((true, 0)),
+    }
+}

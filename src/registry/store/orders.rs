@@ -1,0 +1,173 @@
+//! The commands of one flush.
+//!
+//! The order that matters: an entry is there before the SETs of its socket, and goes after them, so that what
+//! we leave behind when we die in between has a name under which others find it.
+
+use std::collections::HashMap;
+
+use foldhash::quality::RandomState;
+use redis::Cmd;
+
+use super::keys::{Entry, Keys};
+use crate::SocketId;
+use crate::namespace::Room;
+
+/// How many members one command takes at most: a script cannot unpack more than 8000, and Redis does nothing
+/// else meanwhile.
+const MEMBERS_PER_COMMAND: usize = 512;
+
+/// Adds to a room that may be a socket: not if the SET says it is.
+const GUARDED_ADD: &str = "if redis.call('SISMEMBER',KEYS[1],ARGV[1])==1 then return 0 end \
+     return redis.call('SADD',KEYS[1],unpack(ARGV,2))";
+
+const GUARDED_REMOVE: &str = "if redis.call('SISMEMBER',KEYS[1],ARGV[1])==1 then return 0 end \
+     return redis.call('SREM',KEYS[1],unpack(ARGV,2))";
+
+/// What changes in the SET of a room.
+#[derive(Debug, Default)]
+struct RoomOrder {
+    /// The name of the room, if it could be that of a socket.
+    guard: Option<Room>,
+    add: Vec<SocketId>,
+    remove: Vec<SocketId>,
+}
+
+/// What has to be written, in three phases.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    appeared: Vec<Entry>,
+    sockets: Vec<Cmd>,
+    rooms: HashMap<String, RoomOrder, RandomState>,
+    vanished: Vec<Entry>,
+    n_members: usize,
+}
+
+/// One command for as many members as it takes.
+pub(super) fn each(verb: &str, key: &str, members: &[impl AsRef<str>], commands: &mut Vec<Cmd>) {
+    for chunk in members.chunks(MEMBERS_PER_COMMAND) {
+        let mut command = Cmd::new();
+        command.arg(verb).arg(key);
+        for member in chunk {
+            command.arg(member.as_ref());
+        }
+        commands.push(command);
+    }
+}
+
+/// The same for the SET of a room that may be a socket's.
+fn each_guarded(
+    script: &str,
+    key: &str,
+    name: &Room,
+    members: &[SocketId],
+    commands: &mut Vec<Cmd>,
+) {
+    for chunk in members.chunks(MEMBERS_PER_COMMAND) {
+        let mut command = Cmd::new();
+        command.arg("EVAL").arg(script).arg(1).arg(key).arg(&**name);
+        for member in chunk {
+            command.arg(member.as_str());
+        }
+        commands.push(command);
+    }
+}
+
+fn with_id<'a>(entry: &'a Entry, rooms: &'a [Room]) -> Vec<&'a str> {
+    let rooms = rooms.iter().map(|room| &**room);
+    std::iter::once(entry.id()).chain(rooms).collect()
+}
+
+impl Orders {
+    /// A socket that is new. Whatever is under its key is older than it: somebody has joined a room of this
+    /// name before there was such a socket.
+    pub(super) fn create(&mut self, keys: &Keys, entry: &Entry, rooms: &[Room]) {
+        let key = keys.socket(entry);
+        self.sockets.push(redis::cmd("DEL").arg(&key).to_owned());
+        self.add_members(&key, entry, rooms);
+    }
+
+    /// A socket that is written, but nobody knows how well.
+    pub(super) fn repair(&mut self, keys: &Keys, entry: &Entry, rooms: &[Room], stale: &[Room]) {
+        let key = keys.socket(entry);
+        each("SREM", &key, stale, &mut self.sockets);
+        self.n_members += stale.len();
+        self.add_members(&key, entry, rooms);
+    }
+
+    fn add_members(&mut self, key: &str, entry: &Entry, rooms: &[Room]) {
+        self.appeared.push(entry.clone());
+        each("SADD", key, &with_id(entry, rooms), &mut self.sockets);
+        self.n_members += rooms.len() + 1;
+    }
+
+    /// A socket has joined and left rooms.
+    pub(super) fn change(&mut self, keys: &Keys, entry: &Entry, fresh: &[Room], stale: &[Room]) {
+        if fresh.is_empty() && stale.is_empty() {
+            return;
+        }
+        let key = keys.socket(entry);
+        each("SREM", &key, stale, &mut self.sockets);
+        each("SADD", &key, fresh, &mut self.sockets);
+        self.n_members += fresh.len() + stale.len();
+    }
+
+    /// A socket has gone.
+    pub(super) fn delete(&mut self, keys: &Keys, entry: &Entry) {
+        let command = redis::cmd("DEL").arg(keys.socket(entry)).to_owned();
+        self.sockets.push(command);
+        self.vanished.push(entry.clone());
+        self.n_members += 1;
+    }
+
+    /// An entry that stands for nothing.
+    pub(super) fn forget(&mut self, entry: &Entry) {
+        self.vanished.push(entry.clone());
+        self.n_members += 1;
+    }
+
+    /// The socket is in a room, or is not. `is_guarded`: the room is called as a socket could be.
+    pub(super) fn room(
+        &mut self,
+        keys: &Keys,
+        entry: &Entry,
+        room: &Room,
+        is_guarded: bool,
+        adds: bool,
+    ) {
+        let order = self.rooms.entry(keys.room(entry, room)).or_default();
+        order.guard = is_guarded.then(|| room.clone());
+        let members = if adds {
+            &mut order.add
+        } else {
+            &mut order.remove
+        };
+        members.push(SocketId::from(entry.id()));
+        self.n_members += 1;
+    }
+
+    /// About how much it is.
+    pub(super) const fn n_members(&self) -> usize {
+        self.n_members
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.n_members == 0
+    }
+
+    /// The commands: each phase has to be done before the next begins.
+    pub(super) fn phases(self, node: &str) -> [Vec<Cmd>; 3] {
+        let (mut first, mut second, mut third) = (Vec::new(), self.sockets, Vec::new());
+        each("SADD", node, &self.appeared, &mut first);
+        for (key, order) in self.rooms {
+            if let Some(name) = order.guard {
+                each_guarded(GUARDED_REMOVE, &key, &name, &order.remove, &mut second);
+                each_guarded(GUARDED_ADD, &key, &name, &order.add, &mut second);
+            } else {
+                each("SREM", &key, &order.remove, &mut second);
+                each("SADD", &key, &order.add, &mut second);
+            }
+        }
+        each("SREM", node, &self.vanished, &mut third);
+        [first, second, third]
+    }
+}
