@@ -2,15 +2,14 @@
 
 import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort, HOST } from "./ports.mjs";
 import { until, within } from "./wait.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COMMANDS = JSON.parse(readFileSync(new URL("targets.json", import.meta.url), "utf8"));
-const HOST = "127.0.0.1";
 const READY_MS = 15_000;
 const EXIT_MS = 5_000;
 const LOG_TAIL_LINES = 40;
@@ -137,17 +136,4 @@ export class Server {
 
 function inherited() {
   return Object.fromEntries(INHERITED.filter((name) => name in process.env).map((name) => [name, process.env[name]]));
-}
-
-/** A port below the range that the kernel hands out to outgoing connections, so that none of them can take it. */
-async function freePort() {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const isFree = await new Promise((resolve) => {
-      const probe = createServer();
-      probe.once("error", () => resolve(false));
-      probe.listen(port, HOST, () => probe.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
 }
