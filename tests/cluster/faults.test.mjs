@@ -70,6 +70,7 @@ for (const kinds of [[R, R], [R, S], [S, S]]) {
 
     cluster.test("Redis freezes and goes on", async (t) => {
       const peers = await open(t);
+      t.after(() => redis.kill("SIGCONT"));
       redis.kill("SIGSTOP");
       await servesLocally(t, peers);
       redis.kill("SIGCONT");
@@ -130,6 +131,7 @@ for (const kinds of [[R, R], [R, S], [S, R], [S, S]]) {
 
     cluster.test("a frozen node is missed, and comes back", async (t) => {
       const [peer, frozen] = await Promise.all([node, other].map((each) => cluster.open(t, each)));
+      t.after(() => other.kill("SIGCONT"));
       other.kill("SIGSTOP");
       const started = Date.now();
       const [reply] = await peer.ask("ctl:fetchSockets");

@@ -107,6 +107,7 @@ export class Server {
   }
 
   kill(signal) {
+    if (this.#child === undefined) return;
     try {
       process.kill(-this.#child.pid, signal);
     } catch (err) {
