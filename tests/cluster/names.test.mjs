@@ -74,18 +74,17 @@ onEveryPairing("names", {}, (pairing) => {
   });
 });
 
-/** The original takes its prefix as a pattern, so these are for ours alone. */
-for (const key of ["k?*", "k[a-z]", "back\\slash", "{tag}", "äöü €", "with#hash", "k-request"]) {
-  onNodes(`subject with subject: the prefix ${key}`, ["subject", "subject"], { env: { REDIS_KEY: key } }, (cluster) => {
-    cluster.test("is only a name", async (t) => {
-      const room = unique("room");
-      const sender = await cluster.open(t, cluster.nodes[0]);
-      const remote = await cluster.open(t, cluster.nodes[1]);
-      await remote.ctl("join", { rooms: [room] });
-      assert.deepEqual(await heard(sender, {}, [sender, remote]), [1, 1]);
-      assert.deepEqual(await heard(sender, { to: [room] }, [sender, remote]), [0, 1]);
-      assert.equal((await sender.ctl("fetchSockets")).sockets.length, 2);
-      assert.equal((await sender.ctl("serverCount")).count, 2);
-    });
+/** The original takes its prefix as a pattern, so this is for ours alone. */
+const REDIS_KEY = "k[a-z]?*\\{tag}#ü €";
+onNodes("subject with subject: a prefix of odd signs", ["subject", "subject"], { env: { REDIS_KEY } }, (cluster) => {
+  cluster.test("is only a name", async (t) => {
+    const room = unique("room");
+    const sender = await cluster.open(t, cluster.nodes[0]);
+    const remote = await cluster.open(t, cluster.nodes[1]);
+    await remote.ctl("join", { rooms: [room] });
+    assert.deepEqual(await heard(sender, {}, [sender, remote]), [1, 1]);
+    assert.deepEqual(await heard(sender, { to: [room] }, [sender, remote]), [0, 1]);
+    assert.equal((await sender.ctl("fetchSockets")).sockets.length, 2);
+    assert.equal((await sender.ctl("serverCount")).count, 2);
   });
-}
+});
