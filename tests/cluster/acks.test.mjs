@@ -60,7 +60,8 @@ onEveryPairing("acks", { env: { ALLOW_EIO3: "1" } }, (pairing) => {
 
   pairing.test("nobody there: at once, with nothing", async (t) => {
     const { sender } = await voters(t, []);
-    const reply = await sender.ctl("emitAck", { target: { to: [unique("nobody")] }, event: "vote", timeout: PATIENT_MS });
+    const target = { to: [unique("nobody")] };
+    const reply = await sender.ctl("emitAck", { target, event: "vote", timeout: PATIENT_MS });
     assert.deepEqual(reply, { ok: true, timedOut: false, responses: [] });
   });
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { heard, onNodes } from "./nodes.mjs";
+import { heard, onNodes, timesHeard } from "./nodes.mjs";
 
 const require = createRequire(import.meta.url);
 const { encode } = createRequire(require.resolve("@socket.io/redis-adapter"))("notepack.io");
@@ -61,7 +61,7 @@ const FATAL = {
   "an extension of 2^32": hex("c9ffffffff00"),
   "arrays in arrays": Buffer.alloc(DEEP, 0x91),
   "maps in maps": Buffer.alloc(DEEP, hex("81a161")),
-  "no UTF-8": Buffer.concat([hex("93a170"), hex("83a474797065"), hex("02a464617461"), hex("92a2fffe"), hex("01a36e7370a12f80")]),
+  "no UTF-8": hex("93a17083a47479706502a46461746192a2fffe01a36e7370a12f80"),
 };
 
 const json = (value) => JSON.stringify(value);
@@ -112,7 +112,7 @@ for (const [kinds, endures] of [[[R, R], false], [[S, R], false], [[S, S], true]
   const with_ = (mild, fatal) => Object.entries(endures ? { ...mild, ...fatal } : mild);
   onNodes(`${kinds.join(" with ")}: junk`, kinds, { env: { REQUESTS_TIMEOUT: "2000" } }, (cluster) => {
     const open = (t) => Promise.all(cluster.nodes.map((node) => cluster.open(t, node)));
-    const junkHeard = (peers) => peers.map((peer) => peer.inbox.left("news").filter(([value]) => value === "junk").length);
+    const junkHeard = (peers) => timesHeard(peers, "junk");
 
     /** Broadcasts and requests still work in both directions, and nobody has lost the connection. */
     async function works(peers, what) {

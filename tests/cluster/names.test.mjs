@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { unique } from "../harness/index.mjs";
-import { heard, onEveryPairing, onNodes } from "./nodes.mjs";
+import { heard, onEveryPairing, onNodes, SUBSCRIPTIONS } from "./nodes.mjs";
 
 const ROOMS = [
   "42",
@@ -33,46 +33,48 @@ const ROOMS = [
   "x".repeat(1000),
 ];
 
-onEveryPairing("names", {}, (pairing) => {
-  pairing.test("every name of a room is only a name", async (t) => {
-    // Nobody here has another room, so that a name which works as a pattern would be found out.
-    const [sender, ...peers] = await pairing.ends(
-      t,
-      ROOMS.map((room) => [room]),
-    );
-    for (const [index, room] of ROOMS.entries()) {
-      const expected = ROOMS.map((_, other) => Number(other === index));
-      assert.deepEqual(await heard(sender, { to: [room] }, peers), expected, `to ${JSON.stringify(room)}`);
-    }
-    const expected = ROOMS.map((_, index) => Number(index % 2 === 0));
-    const [even, odd] = [0, 1].map((rest) => ROOMS.filter((_, index) => index % 2 === rest));
-    assert.deepEqual(await heard(sender, { to: even }, peers), expected, "several");
-    assert.deepEqual(await heard(sender, { except: odd }, peers), expected, "excepted");
-  });
+for (const [mode, options] of SUBSCRIPTIONS) {
+  onEveryPairing(`names${mode}`, options, (pairing) => {
+    pairing.test("every name of a room is only a name", async (t) => {
+      // Nobody here has another room, so that a name which works as a pattern would be found out.
+      const [sender, ...peers] = await pairing.ends(
+        t,
+        ROOMS.map((room) => [room]),
+      );
+      for (const [index, room] of ROOMS.entries()) {
+        const expected = ROOMS.map((_, other) => Number(other === index));
+        assert.deepEqual(await heard(sender, { to: [room] }, peers), expected, `to ${JSON.stringify(room)}`);
+      }
+      const expected = ROOMS.map((_, index) => Number(index % 2 === 0));
+      const [even, odd] = [0, 1].map((rest) => ROOMS.filter((_, index) => index % 2 === rest));
+      assert.deepEqual(await heard(sender, { to: even }, peers), expected, "several");
+      assert.deepEqual(await heard(sender, { except: odd }, peers), expected, "excepted");
+    });
 
-  pairing.test("namespaces whose names begin alike are apart", async (t) => {
-    const nsp = `/dyn-${process.pid}`;
-    const room = unique("room");
-    const [sender, short] = await pairing.ends(t, [[room]], { nsp });
-    const [, long] = await pairing.ends(t, [[room]], { nsp: `${nsp}0` });
-    assert.deepEqual(await heard(sender, {}, [short, long]), [1, 0]);
-    assert.deepEqual(await heard(sender, { to: [room], nsp: `${nsp}0` }, [short, long]), [0, 1]);
-  });
+    pairing.test("namespaces whose names begin alike are apart", async (t) => {
+      const nsp = `/dyn-${process.pid}`;
+      const room = unique("room");
+      const [sender, short] = await pairing.ends(t, [[room]], { nsp });
+      const [, long] = await pairing.ends(t, [[room]], { nsp: `${nsp}0` });
+      assert.deepEqual(await heard(sender, {}, [short, long]), [1, 0]);
+      assert.deepEqual(await heard(sender, { to: [room], nsp: `${nsp}0` }, [short, long]), [0, 1]);
+    });
 
-  pairing.test("names are carried in requests too", async (t) => {
-    const [asking, ...peers] = await pairing.ends(
-      t,
-      ROOMS.map((room) => [room]),
-    );
-    for (const [index, room] of ROOMS.entries()) {
-      const { sockets } = await asking.ctl("fetchSockets", { target: { to: [room] } });
-      assert.deepEqual(sockets.map(({ id }) => id), [peers[index].id], JSON.stringify(room));
-      assert.deepEqual(sockets[0].rooms, [peers[index].id, room].sort());
-    }
-    const { rooms } = await asking.ctl("allRooms");
-    for (const room of ROOMS) assert.ok(rooms.includes(room), JSON.stringify(room));
+    pairing.test("names are carried in requests too", async (t) => {
+      const [asking, ...peers] = await pairing.ends(
+        t,
+        ROOMS.map((room) => [room]),
+      );
+      for (const [index, room] of ROOMS.entries()) {
+        const { sockets } = await asking.ctl("fetchSockets", { target: { to: [room] } });
+        assert.deepEqual(sockets.map(({ id }) => id), [peers[index].id], JSON.stringify(room));
+        assert.deepEqual(sockets[0].rooms, [peers[index].id, room].sort());
+      }
+      const { rooms } = await asking.ctl("allRooms");
+      for (const room of ROOMS) assert.ok(rooms.includes(room), JSON.stringify(room));
+    });
   });
-});
+}
 
 /** The original takes its prefix as a pattern, so this is for ours alone. */
 const REDIS_KEY = "k[a-z]?*\\{tag}#ü €";

@@ -120,16 +120,33 @@ export class Pairing {
     );
   }
 
+  /**
+   * With exact subscriptions, a room is heard when Redis knows of it: a join says so by its ack, but the room of the id
+   * is there before anybody could say anything.
+   */
+  async subscribed(peer, node, nsp = "/") {
+    if (node.isReference || node.env.REDIS_SUBSCRIPTION !== "exact") return;
+    const { cluster } = this;
+    await until("no subscription of the id", () => cluster.redis.subscribers(`${cluster.channel(nsp)}${peer.id}#`));
+  }
+
   /** One client at the acting node and one for each list of rooms at the listening one. */
   async ends(t, lists = [[]], options) {
     const [sender] = await this.inRooms(t, this.acting, [[]], options);
     const peers = await this.inRooms(t, this.listening, lists, options);
     if (options?.nsp) await this.cluster.joined(options.nsp);
+    await Promise.all(peers.map((peer) => this.subscribed(peer, this.listening, options?.nsp)));
     return [sender, ...peers];
   }
 }
 
-/** Resolves when every peer has heard a broadcast that the node of `sender` sends now, and so all that it sent before. */
+/** Both ways to subscribe: options and the end of a title. The original knows only the first. */
+export const SUBSCRIPTIONS = [
+  ["", {}],
+  [", exact subscriptions", { env: { REDIS_SUBSCRIPTION: "exact" }, only: (...kinds) => kinds.includes("subject") }],
+];
+
+/** Resolves when every peer has heard a broadcast that the node of `sender` sends now, so all that it sent before. */
 export async function caughtUp(sender, peers) {
   const mark = unique("mark");
   for (const nsp of new Set(peers.map((peer) => peer.socket.nsp))) {

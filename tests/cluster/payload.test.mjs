@@ -32,7 +32,8 @@ onEveryPairing("payloads", { env: { ALLOW_EIO3: "1" } }, (pairing) => {
 
   pairing.test("each client and transport hears the same", async (t) => {
     const [sender] = await pairing.inRooms(t, pairing.acting, [[]]);
-    const peers = await Promise.all(MATRIX.map(({ client, mode }) => pairing.open(t, pairing.listening, { client, mode })));
+    const open = ({ client, mode }) => pairing.open(t, pairing.listening, { client, mode });
+    const peers = await Promise.all(MATRIX.map(open));
     for (const payload of payloadsOf(pairing.acting)) {
       const args = payload.filter(isRead);
       await sender.ctl("emit", { event: "news", args });

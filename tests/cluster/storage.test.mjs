@@ -8,7 +8,7 @@ import { onNodes } from "./nodes.mjs";
 const [R, S] = ["reference", "subject"];
 const LEASE_MS = 2_000;
 /** A node that is gone is noticed when its lease ends, and cleared up soon after. */
-const REAPED_MS = 5 * LEASE_MS;
+const REAPED_MS = 3 * LEASE_MS;
 const env = { REDIS_LEASE: String(LEASE_MS) };
 
 /** Keys that nobody but their owners may touch, some of them nearly ours. */
@@ -17,7 +17,8 @@ const FOREIGN = (key) => [key, `${key}x#room`, `x${key}#room`, `${key}-foreign`,
 /** Every SET of membership, as an object: what follows the prefix, and the members. */
 async function stored({ redis, key }) {
   const names = [...(await redis.keys(`${key}#`)), ...(await redis.keys(`${key}/`))];
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name.slice(key.length), await redis.members(name)])));
+  const entry = async (name) => [name.slice(key.length), await redis.members(name)];
+  return Object.fromEntries(await Promise.all(names.map(entry)));
 }
 
 /** Waits until exactly these SETs are there. */
@@ -55,7 +56,6 @@ for (const kinds of [[S], [S, S], [S, R]]) {
     const [first] = cluster.nodes;
     const last = cluster.nodes.at(-1);
     const { redis } = cluster;
-    /** The entries of these peers, of which only those on ours are stored. */
     const open = (t, node = first, options) => cluster.open(t, node, options);
 
     cluster.test("connect, join, leave, disconnect", async (t) => {
@@ -210,7 +210,7 @@ for (const kinds of [[S, S], [S, R]]) {
     const rest = async (peer) => {
       if (!survives) return {};
       const { rooms } = await peer.ctl("rooms");
-      return { [`#${peer.id}`]: rooms, ...Object.fromEntries(rooms.filter((room) => room !== peer.id).map((room) => [`#${room}`, [peer.id]])) };
+      return Object.fromEntries(rooms.map((room) => [`#${room}`, room === peer.id ? rooms : [peer.id]]));
     };
 
     cluster.test("SIGTERM takes its entries with it, and no others", async (t) => {

@@ -19,7 +19,8 @@ onEveryPairing("a Redis Cluster", { redis: () => new RedisCluster() }, (pairing)
     const [asking, remote] = await pairing.ends(t, [[room]]);
     remote.socket.on("vote", (ack) => ack("yes"));
     assert.equal((await asking.ctl("serverCount")).count, 2);
-    assert.deepEqual((await asking.ctl("fetchSockets", { target: { to: [room] } })).sockets.map(({ id }) => id), [remote.id]);
+    const { sockets } = await asking.ctl("fetchSockets", { target: { to: [room] } });
+    assert.deepEqual(sockets.map(({ id }) => id), [remote.id]);
     assert.ok((await asking.ctl("allRooms")).rooms.includes(room));
     await asking.ctl("socketsJoin", { target: { to: [room] }, rooms: [next] });
     await isIn(remote, [room, next]);
