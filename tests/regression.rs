@@ -509,6 +509,29 @@ fn a_broadcast_reaches_a_worker_that_is_new() {
 }
 
 #[test]
+fn a_worker_does_what_another_thread_asks_of_it_in_that_order() {
+    on_actix(async {
+        const ROUNDS: usize = 2000;
+        let worker = Worker::new();
+        let mut lobby = lobby(Config::default());
+        let (mut client, _socket) = lobby.join_on(&worker).await;
+        let nsp = lobby.server.root();
+        // The worker begins while we still ask.
+        for round in 0..ROUNDS {
+            nsp.sockets_join("x");
+            nsp.to("x").emit("e", round);
+            nsp.sockets_leave("x");
+            nsp.to("x").emit("nobody is there", round);
+        }
+        for round in 0..ROUNDS {
+            let event = client.next_event().await.unwrap();
+            assert_eq!(event.name, "e");
+            assert_eq!(event.args.first::<usize>().unwrap(), round);
+        }
+    });
+}
+
+#[test]
 fn the_handle_of_a_socket_is_good_after_its_return() {
     on_actix(async {
         let mut config = Config::default();

@@ -78,14 +78,19 @@ impl HubHandle {
     /// borrows the hub.
     // Hot: one read of a line that only changes when something is there.
     pub(crate) fn take_mail(&self, hub: &Local) {
-        if self.has_mail.load(Ordering::Acquire) {
-            self.has_mail.store(false, Ordering::Release);
-            let commands = std::mem::take(&mut *self.inbox.lock());
-            for command in commands {
-                let after = hub.borrow_mut().apply(command);
-                after.run();
-            }
+        // What a command of the mail does comes back here; what lies behind the command has to wait for it.
+        if !self.has_mail.load(Ordering::Acquire)
+            || std::mem::replace(&mut hub.borrow_mut().takes_mail, true)
+        {
+            return;
         }
+        self.has_mail.store(false, Ordering::Release);
+        let commands = std::mem::take(&mut *self.inbox.lock());
+        for command in commands {
+            let after = hub.borrow_mut().apply(command);
+            after.run();
+        }
+        hub.borrow_mut().takes_mail = false;
     }
 }
 
@@ -168,6 +173,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             dirty: Vec::new(),
             flush: Rc::new(Notify::new()),
             stamp: 0,
+            takes_mail: false,
             outbox_limit: server.config.limits.outbox_bytes,
             ping: Parcel::text("2"),
             pong: Parcel::text("3"),

@@ -57,6 +57,8 @@ pub(crate) struct Hub {
     dirty: Vec<SeatKey>,
     flush: Rc<Notify>,
     stamp: u64,
+    /// What other threads have sent is being carried out.
+    takes_mail: bool,
     outbox_limit: usize,
     /// The packets that are the same for everybody.
     ping: Rc<Parcel>,
