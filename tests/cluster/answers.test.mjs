@@ -3,31 +3,37 @@
 import assert from "node:assert/strict";
 import { Inbox, unique } from "../harness/index.mjs";
 import { targetNames } from "../harness/server.mjs";
-import { onNodes } from "./nodes.mjs";
+import { finds, onNodes } from "./nodes.mjs";
 
 const HANDSHAKE = ["address", "auth", "headers", "issued", "query", "secure", "time", "url", "xdomain"];
 
 for (const target of targetNames()) {
   onNodes(`${target}: answers on the wire`, [target], {}, (cluster) => {
+    /** A client, when nobody of the scenario before is left. */
+    async function alone(t, options) {
+      const peer = await cluster.open(t, cluster.nodes[0], options);
+      await finds(peer, {}, [peer.id]);
+      return peer;
+    }
+
     /** Sends requests, and gives the answers that bear their id. */
-    async function wire(t) {
+    async function wire(t, { uid = unique("uid"), idKey = "requestId" } = {}) {
       const inbox = new Inbox();
       const put = (payload) => {
         const answer = JSON.parse(payload);
-        inbox.put(answer.requestId, answer);
+        inbox.put(answer[idKey], answer);
       };
-      const uid = unique("uid");
       const channels = [cluster.responseChannel(), `${cluster.responseChannel()}${uid}#`];
       await cluster.redis.listen(t, { channels }, put);
       return async (type, fields) => {
-        const requestId = unique("id");
-        await cluster.redis.publish(cluster.requestChannel(), JSON.stringify({ uid, requestId, type, ...fields }));
-        return inbox.next(requestId);
+        const id = unique("id");
+        await cluster.redis.publish(cluster.requestChannel(), JSON.stringify({ ...(uid && { uid }), [idKey]: id, type, ...fields }));
+        return inbox.next(id);
       };
     }
 
     cluster.test("the sockets, with a handshake as the original has it", async (t) => {
-      const peer = await cluster.open(t, cluster.nodes[0], { auth: { a: 1 }, query: { b: "2" } });
+      const peer = await alone(t, { auth: { a: 1 }, query: { b: "2" } });
       await peer.ctl("join", { rooms: ["room"] });
       await peer.ctl("setData", { data: { c: [3] } });
       const ask = await wire(t);
@@ -49,8 +55,27 @@ for (const target of targetNames()) {
       assert.match(handshake.url, /^\/socket\.io\/\?/);
     });
 
+    cluster.test("requests about one socket, answered by its owner alone", async (t) => {
+      const peer = await alone(t);
+      const ask = await wire(t);
+      const about = { sid: peer.id, room: "room" };
+      assert.deepEqual(Object.keys(await ask(2, about)), ["requestId"]);
+      assert.deepEqual((await peer.ctl("rooms")).rooms, [peer.id, "room"].sort());
+      assert.deepEqual(Object.keys(await ask(3, about)), ["requestId"]);
+      assert.deepEqual((await peer.ctl("rooms")).rooms, [peer.id]);
+      assert.deepEqual(Object.keys(await ask(4, { sid: peer.id, close: false })), ["requestId"]);
+      assert.equal(await peer.next("disconnect"), "io server disconnect");
+    });
+
+    cluster.test("a requester without a name gets its answers on the shared channel", async (t) => {
+      const peer = await alone(t);
+      const ask = await wire(t, { uid: null });
+      assert.deepEqual((await ask(5, { opts: { rooms: [], except: [] } })).sockets.map(({ id }) => id), [peer.id]);
+      assert.deepEqual((await ask(1, {})).rooms, [peer.id]);
+    });
+
     cluster.test("a room with nobody, rooms, ids of sockets", async (t) => {
-      const peer = await cluster.open(t, cluster.nodes[0]);
+      const peer = await alone(t);
       await peer.ctl("join", { rooms: ["room"] });
       const ask = await wire(t);
       assert.deepEqual((await ask(5, { opts: { rooms: ["nobody"], except: [] } })).sockets, []);
@@ -66,7 +91,7 @@ for (const target of targetNames()) {
     });
 
     cluster.test("a broadcast with acks, as JSON: the count, then the acks", async (t) => {
-      const peer = await cluster.open(t, cluster.nodes[0]);
+      const peer = await alone(t);
       peer.socket.on("vote", (value, ack) => ack(value + 1));
       const inbox = new Inbox();
       const answers = { channels: [cluster.responseChannel()] };
@@ -79,6 +104,32 @@ for (const target of targetNames()) {
       const ack = await inbox.next("answer");
       if (ack[0] === "{".charCodeAt(0)) assert.deepEqual(JSON.parse(ack), { type: 9, requestId: "acks", packet: 42 });
       else assert.ok(ack.includes(Buffer.from([42])) && ack.includes("acks"), ack.toString("hex"));
+    });
+
+    // The original of today takes these numbers for others.
+    if (target === "reference") return;
+
+    cluster.test("the numbers of the second to the fifth version", async (t) => {
+      const peer = await alone(t);
+      await peer.ctl("join", { rooms: ["room"] });
+      const ask = await wire(t, { uid: null, idKey: "requestid" });
+      const fields = async (type, more) => {
+        const { requestid, ...rest } = await ask(type, more);
+        assert.equal(typeof requestid, "string");
+        return rest;
+      };
+      const both = [peer.id, "room"].sort();
+      assert.deepEqual(await fields(0, { rooms: ["room"] }), { clients: [peer.id] });
+      assert.deepEqual(await fields(0, { rooms: ["nobody"] }), { clients: [] });
+      assert.deepEqual(await fields(0, { rooms: [] }), { clients: [peer.id] });
+      assert.deepEqual((await fields(1, { sid: peer.id })).rooms.sort(), both);
+      assert.deepEqual((await fields(2, {})).rooms.sort(), both);
+      assert.deepEqual(await fields(3, { sid: peer.id, room: "more" }), {});
+      assert.deepEqual((await peer.ctl("rooms")).rooms, [...both, "more"].sort());
+      assert.deepEqual(await fields(4, { sid: peer.id, room: "more" }), {});
+      assert.deepEqual((await peer.ctl("rooms")).rooms, both);
+      assert.deepEqual(await fields(6, { sid: peer.id, close: true }), {});
+      assert.equal(await peer.next("disconnect"), "io server disconnect");
     });
   });
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { heard, onNodes, timesHeard } from "./nodes.mjs";
+import { finds, heard, onNodes, timesHeard } from "./nodes.mjs";
 
 const require = createRequire(import.meta.url);
 const { encode } = createRequire(require.resolve("@socket.io/redis-adapter"))("notepack.io");
@@ -120,8 +120,7 @@ for (const [kinds, endures] of [[[R, R], false], [[S, R], false], [[S, S], true]
         assert.deepEqual(await heard(peer, {}, peers), [1, 1], what);
         assert.equal(peer.socket.connected, true, what);
         if (index > 0) continue;
-        const { sockets } = await peer.ctl("fetchSockets");
-        assert.deepEqual(sockets.map(({ id }) => id), peers.map(({ id }) => id).sort(), what);
+        await finds(peer, {}, peers.map(({ id }) => id));
       }
     }
 

@@ -181,6 +181,22 @@ export function isIn(peer, rooms) {
 }
 
 /**
+ * Asks until these are the sockets, with the ids in order: a client of the scenario before may have closed its side a
+ * moment before the server knows.
+ */
+export async function finds(asking, target, ids) {
+  let found;
+  const isSame = async () => {
+    const [reply] = await asking.ask("ctl:fetchSockets", { target });
+    found = reply.ok ? reply.sockets.map(({ id }) => id) : reply;
+    return JSON.stringify(found) === JSON.stringify([...ids].sort());
+  };
+  await until(`sockets ${ids}`, isSame).catch((err) => {
+    throw new Error(`${err.message}, found ${JSON.stringify(found)}`);
+  });
+}
+
+/**
  * Runs `define(pairing)` for every two kinds of server, in both directions; two different ones share their cluster.
  * `bothWays`: two of a kind too, since the nodes are not told the same.
  */
