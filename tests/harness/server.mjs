@@ -29,6 +29,8 @@ const INHERITED = ["PATH", "HOME", "TMPDIR", "SUBJECT", "RUST_LOG", "RUST_BACKTR
 let logFolder;
 const running = new Set();
 process.on("exit", () => running.forEach((server) => server.kill("SIGKILL")));
+// Without these a signal would end the process with nothing of the kind: the servers would stay.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
 export class Server {
   #child;
