@@ -100,7 +100,7 @@ for (const kinds of [[R, R], [R, S], [S, S]]) {
       await healed(peers);
     });
 
-    // The original never dials again when it is refused.
+    // The original ends when a PUBLISH is refused.
     if (!kinds.includes(R)) {
       cluster.test("Redis refuses the credentials for a while", async (t) => {
         const peers = await open(t);
