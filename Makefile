@@ -13,7 +13,7 @@ export TARGETS ?= reference,subject
 
 VENV := tests/clients/python/.venv
 
-.PHONY: run page test prepare test-rust test-docs test-node test-nginx test-browser test-python servers clean
+.PHONY: run page test prepare test-rust test-docs test-node test-cluster test-nginx test-browser test-python servers clean
 
 run: page
 	exec cargo run --release --bin greenroom
@@ -26,6 +26,7 @@ test: prepare
 	$(MAKE) --no-print-directory test-rust
 	$(MAKE) --no-print-directory test-docs
 	$(MAKE) --no-print-directory test-node
+	$(MAKE) --no-print-directory test-cluster
 	$(MAKE) --no-print-directory test-python
 	$(MAKE) --no-print-directory test-nginx
 	$(MAKE) --no-print-directory test-browser
@@ -44,6 +45,10 @@ test-docs:
 test-node: servers tests/node_modules/.package-lock.json
 	node --test --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
 
+# Most of the time of these files is waiting for others: several at once cost little.
+test-cluster: servers tests/node_modules/.package-lock.json $(VENV)/installed
+	node --test --test-concurrency=4 --test-reporter=spec tests/cluster/*.test.mjs
+
 test-python: servers tests/node_modules/.package-lock.json $(VENV)/installed
 	PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/python -m pytest tests/clients/python
 
@@ -61,9 +66,10 @@ servers:
 	npm ci --no-audit --no-fund --prefix $*
 	touch $@
 
-$(VENV)/installed: tests/clients/python/requirements.txt
+$(VENV)/installed: tests/clients/python/requirements.txt tests/clients/python/emitters.txt
 	python3 -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
+	$(VENV)/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps -r tests/clients/python/emitters.txt
 	touch $@
 
 clean:

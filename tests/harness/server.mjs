@@ -29,6 +29,8 @@ const INHERITED = ["PATH", "HOME", "TMPDIR", "SUBJECT", "RUST_LOG", "RUST_BACKTR
 let logFolder;
 const running = new Set();
 process.on("exit", () => running.forEach((server) => server.kill("SIGKILL")));
+// Without these a signal would end the process with nothing of the kind: the servers would stay.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
 export class Server {
   #child;
@@ -64,6 +66,7 @@ export class Server {
   }
 
   async start(port) {
+    this.status = undefined;
     this.port = port ?? (await freePort());
     logFolder ??= mkdtempSync(join(tmpdir(), "greenroom-tests-"));
     this.#logFile = join(logFolder, `${this.target}-${this.port}.log`);
@@ -106,6 +109,7 @@ export class Server {
   }
 
   kill(signal) {
+    if (this.#child === undefined) return;
     try {
       process.kill(-this.#child.pid, signal);
     } catch (err) {
@@ -113,17 +117,27 @@ export class Server {
     }
   }
 
+  /** `kill -9`, and waits for the end. What ended on purpose is no failure, and may be started again. */
+  async crash() {
+    this.kill("SIGKILL");
+    await within(this.#exit, () => `${this.target} survives SIGKILL`, EXIT_MS);
+    this.#child = undefined;
+  }
+
   /** Ends the server. One that died before, does not obey, or has panicked, is a failure. */
   async stop() {
     if (this.#child === undefined) return;
     const died = this.status !== undefined;
     if (!died) {
+      // A frozen process would take no other signal.
+      this.kill("SIGCONT");
       this.kill("SIGTERM");
       await within(this.#exit, () => `${this.target} ignores SIGTERM`, EXIT_MS).finally(() => this.kill("SIGKILL"));
     }
     const log = readFileSync(this.#logFile, "utf8");
     const panic = log.split("\n").find((line) => /panicked at|UnhandledPromiseRejection|^Uncaught/.test(line));
     if (died) throw new Error(`${this.target} ended by itself with ${this.status}\n${this.log()}`);
+    this.#child = undefined;
     if (panic) throw new Error(`${this.target} panicked: ${panic}\n${this.log()}`);
   }
 

@@ -1,6 +1,7 @@
 // Conformance and control events: a test client instructs its server with events `ctl:<op>`.
 
 import { createRequire } from "node:module";
+import { clusterOperations, hearServers } from "./cluster.mjs";
 
 const { version } = createRequire(import.meta.url)("socket.io/package.json");
 
@@ -22,6 +23,7 @@ export function ctl(io, { name }) {
     }
   };
 
+  for (const nsp of ["/", "/custom", "/auth"]) hearServers(io.of(nsp), context);
   io.of("/").on("connection", (socket) => {
     serve(socket);
     load(socket, io);
@@ -187,8 +189,6 @@ const operations = {
   disconnectSockets(socket, { target, close = false }, { io }) {
     addressed(socket, target, io).disconnectSockets(close);
   },
-  async serverCount(socket, { nsp }, { io }) {
-    return { count: await io.of(nsp ?? socket.nsp.name).adapter.serverCount() };
-  },
+  ...clusterOperations,
   journal: (_, params, { journal }) => ({ entries: journal.read(params) }),
 };

@@ -11,6 +11,8 @@ import { WebSocketServer } from "ws";
 import { clientSuite } from "./client-suite.mjs";
 import { ctl } from "./ctl.mjs";
 import { engineBehaviours } from "./engine.mjs";
+import { oxideAdapter } from "./oxide-adapter.mjs";
+import { redisAdapter } from "./redis.mjs";
 
 const env = (name, fallback) => process.env[name] || fallback;
 const number = (name, fallback) => Number(env(name, fallback));
@@ -68,10 +70,30 @@ function attachWebSocketEcho(http, path) {
   });
 }
 
+/** A Redis without the name of an adapter means the classic one. */
+async function adapter() {
+  switch (env("ADAPTER", env("REDIS_URL") ? "redis" : "memory")) {
+    case "memory":
+      return {};
+    case "redis":
+      return {
+        adapter: await redisAdapter({
+          url: env("REDIS_URL", "redis://127.0.0.1:6379"),
+          key: env("REDIS_KEY", "socket.io"),
+          requestsTimeout: number("REQUESTS_TIMEOUT", 5000),
+          publishOnSpecificResponseChannel: flag("SPECIFIC_RESPONSE_CHANNEL"),
+        }),
+      };
+    default:
+      throw new Error(`ADAPTER=${env("ADAPTER")} is not understood`);
+  }
+}
+
 const http = createServer((req, res) => res.writeHead(404).end());
 
 const io = new Server(http, {
   ...engineOptions,
+  ...(await adapter()),
   path: env("SIO_PATH", "/socket.io"),
   connectTimeout: number("CONNECT_TIMEOUT", 45000),
   ...(env("PARSER") === "msgpack" && { parser: msgpackParser }),
@@ -81,7 +103,7 @@ const io = new Server(http, {
 });
 if (sidPrefix) prefixSids(io.engine);
 
-const behaviours = { ctl, "client-suite": clientSuite };
+const behaviours = { ctl, "client-suite": clientSuite, "oxide-adapter": oxideAdapter };
 behaviours[env("FIXTURE", "ctl")](io, { name: env("SERVER_NAME", `node-${port}`) });
 
 if (env("EIO_PATH")) {

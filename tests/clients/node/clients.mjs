@@ -5,16 +5,14 @@ import { Inbox, until, within } from "../../harness/index.mjs";
 
 const require = createRequire(import.meta.url);
 const lookup = (name) => {
-  const { io } = require(name);
+  const exported = require(name);
   const { version } = require(`${name}/package.json`);
   const major = Number(version.split(".")[0]);
-  return { name: `socket.io-client ${version}`, major, protocol: major >= 3 ? 4 : 3, io };
+  // Clients 1 and 2 are themselves the function that others export as `io`.
+  return { name: `socket.io-client ${version}`, major, protocol: major >= 3 ? 4 : 3, io: exported.io ?? exported };
 };
 
-const io1 = require("socket.io-client-1");
-export const CLIENTS = ["socket.io-client", "socket.io-client-3", "socket.io-client-2", "socket.io-client-1"]
-  .map((name) => lookup(name))
-  .map((client) => ({ ...client, io: client.io ?? io1 }));
+export const CLIENTS = ["socket.io-client", "socket.io-client-3", "socket.io-client-2", "socket.io-client-1"].map(lookup);
 
 export const TRANSPORTS = {
   polling: ["polling"],
