@@ -45,8 +45,8 @@ struct State {
     lost_before: u64,
     /// Of this outage somebody was told that only an operator can end it.
     told_operator: bool,
-    /// When the connections were complete again.
-    complete_since: Option<Instant>,
+    /// When the connections were complete again after an outage.
+    back_since: Option<Instant>,
     canary: Option<Instant>,
 }
 
@@ -58,7 +58,7 @@ impl Health {
                 away_since: None,
                 lost_before: 0,
                 told_operator: false,
-                complete_since: None,
+                back_since: None,
                 canary: None,
             }),
             lost: AtomicU64::new(0),
@@ -73,14 +73,16 @@ impl Health {
         if was_up || !state.up.iter().all(|up| *up) {
             return;
         }
-        state.complete_since = Some(Instant::now());
         match state.away_since.take() {
             None => log::info!("redis is connected"),
-            Some(since) => log::info!(
-                "redis is back after_ms={} lost_messages={}",
-                since.elapsed().as_millis(),
-                self.lost() - state.lost_before
-            ),
+            Some(since) => {
+                state.back_since = Some(Instant::now());
+                log::info!(
+                    "redis is back after_ms={} lost_messages={}",
+                    since.elapsed().as_millis(),
+                    self.lost() - state.lost_before
+                );
+            }
         }
     }
 
@@ -90,7 +92,6 @@ impl Health {
     pub(crate) fn down(&self, part: Part, why: &dyn std::fmt::Display, needs_operator: bool) {
         let mut state = self.state.lock();
         state.up[part as usize] = false;
-        state.complete_since = None;
         let is_new = state.away_since.is_none();
         if is_new {
             state.away_since = Some(Instant::now());
@@ -133,10 +134,11 @@ impl Health {
         self.state.lock().up[part as usize]
     }
 
-    /// Whether all connections have stood for so long.
+    /// Whether the last outage is so long ago.
     pub(crate) fn is_settled(&self, now: Instant, time: Duration) -> bool {
-        let since = self.state.lock().complete_since;
-        since.is_some_and(|since| now.saturating_duration_since(since) >= time)
+        let state = self.state.lock();
+        let is_back = |since| now.saturating_duration_since(since) >= time;
+        state.away_since.is_none() && state.back_since.is_none_or(is_back)
     }
 
     /// When a canary came back the last time.

@@ -213,27 +213,35 @@ impl Cluster {
         *self.link.lock() = link;
     }
 
-    /// How many other servers listen to requests in a namespace.
+    /// How many servers listen to requests in a namespace now, without this one.
+    ///
+    /// # Errors
+    /// Redis cannot be asked.
+    pub(crate) async fn count_listeners(&self, nsp: &str) -> Result<usize, LinkError> {
+        let link = self.link.lock().clone();
+        let link = link.ok_or_else(LinkError::not_connected)?;
+        let n_servers = link.numsub(&self.channels.request(nsp)).await?;
+        let own = usize::from(self.health.is_up(Part::Subscribe));
+        Ok(n_servers.saturating_sub(own))
+    }
+
+    /// How many other servers have to answer a request in a namespace.
     ///
     /// # Errors
     /// Redis cannot be asked.
     pub(crate) async fn count_others(&self, nsp: &str) -> Result<usize, LinkError> {
-        let link = self.link.lock().clone();
-        let link = link.ok_or_else(LinkError::not_connected)?;
-        let n_servers = link.numsub(&self.channels.request(nsp)).await?;
+        let n_others = self.count_listeners(nsp).await?;
         // As many as there were lately: while Redis comes back, servers return one by one, and an answer that
         // lacks some of them would look complete.
         let now = Instant::now();
         let mut counts = self.counts.lock();
         counts.retain(|(at, _, _)| now.duration_since(*at) < COUNT_MEMORY);
-        counts.push((now, nsp.into(), n_servers));
+        counts.push((now, nsp.into(), n_others));
+        if self.health.is_settled(now, COUNT_MEMORY) {
+            return Ok(n_others);
+        }
         let of_nsp = counts.iter().filter(|(_, name, _)| *name == *nsp);
-        let n_servers = match self.health.is_settled(now, COUNT_MEMORY) {
-            true => n_servers,
-            false => of_nsp.map(|(_, _, n)| *n).max().unwrap_or(n_servers),
-        };
-        let own = usize::from(self.health.is_up(Part::Subscribe));
-        Ok(n_servers.saturating_sub(own))
+        Ok(of_nsp.map(|(_, _, n)| *n).max().unwrap_or(n_others))
     }
 
     /// Says who this server is, once.

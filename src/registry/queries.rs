@@ -177,7 +177,7 @@ impl Handler<CountServers> for Registry {
             let Some(cluster) = cluster else {
                 return Gathered::alone(1);
             };
-            match cluster.count_others(&nsp).await {
+            match cluster.count_listeners(&nsp).await {
                 Ok(others) => Gathered::alone(others + 1),
                 Err(err) => {
                     log::debug!("servers cannot be counted err={err}");

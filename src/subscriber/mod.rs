@@ -60,6 +60,10 @@ pub(crate) struct Subscriber {
     stream: Option<SpawnHandle>,
     backoff: Backoff,
     connected_at: Instant,
+    /// Counts the connections: what belongs to an earlier one is of no interest any more.
+    generation: u64,
+    /// A connection is being made, or will be in a moment.
+    is_dialing: bool,
     /// A command is on its way; what is wanted meanwhile goes with the next.
     is_subscribing: bool,
     /// Who waits until all that is wanted stands.
@@ -92,6 +96,8 @@ impl Subscriber {
             stream: None,
             backoff: Backoff::default(),
             connected_at: Instant::now(),
+            generation: 0,
+            is_dialing: false,
             is_subscribing: false,
             waiting: Vec::new(),
             is_leaving: false,
@@ -101,13 +107,17 @@ impl Subscriber {
     }
 
     fn dial(&mut self, ctx: &mut Context<Self>) {
+        self.is_dialing = true;
         let (endpoint, timeout) = (
             self.cluster.endpoints.subscribe.clone(),
             self.cluster.settings.connect_timeout,
         );
         let dialing = async move { endpoint.pubsub(timeout).await };
         ctx.spawn(dialing.into_actor(self).map(|dialed, this, ctx| match dialed {
+            Ok(_) if this.is_leaving => this.left(ctx),
             Ok(pubsub) => {
+                this.is_dialing = false;
+                this.generation += 1;
                 let (sink, stream) = pubsub.split();
                 this.sink = Some(sink);
                 this.stream = Some(ctx.add_stream(stream));
@@ -115,7 +125,10 @@ impl Subscriber {
                 this.wanted.forget_standing();
                 this.subscribe(ctx);
             }
-            Err(err) => this.broken(&err, err.needs_operator(), ctx),
+            Err(err) => {
+                this.is_dialing = false;
+                this.broken(&err, err.needs_operator(), ctx);
+            }
         }));
     }
 
@@ -137,7 +150,10 @@ impl Subscriber {
         self.cluster
             .health
             .down(Part::Subscribe, why, needs_operator);
-        ctx.run_later(self.backoff.next(), Self::dial);
+        // Several signs of one break would make several connections, and each message would come as often.
+        if !std::mem::replace(&mut self.is_dialing, true) {
+            ctx.run_later(self.backoff.next(), Self::dial);
+        }
     }
 
     /// Subscribes to what is wanted and unsubscribes from what is not, one command at a time.
@@ -149,6 +165,7 @@ impl Subscriber {
             return self.all_stands(ctx);
         };
         self.is_subscribing = true;
+        let generation = self.generation;
         let timeout = self.cluster.settings.connect_timeout;
         let subscribing = async move {
             let sent = step.send(&mut sink);
@@ -159,7 +176,10 @@ impl Subscriber {
             }
         };
         let subscribing = subscribing.into_actor(self);
-        ctx.spawn(subscribing.map(|done, this, ctx| {
+        ctx.spawn(subscribing.map(move |done, this, ctx| {
+            if this.generation != generation || this.sink.is_none() {
+                return;
+            }
             this.is_subscribing = false;
             match done {
                 Ok(()) => this.subscribe(ctx),
