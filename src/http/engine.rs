@@ -294,6 +294,7 @@ async fn post(
         }
         Err(_) => {
             endpoint.shared.metrics.count(Counter::IncompletePacket);
+            log::debug!("a post is refused sid={sid} why=its body did not become complete in time");
             return Ok(HttpResponse::RequestTimeout().force_close().finish());
         }
     }

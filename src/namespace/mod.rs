@@ -27,7 +27,7 @@ pub use handshake::Handshake;
 pub use remote::RemoteSocket;
 pub use socket::{Room, Socket};
 pub(crate) use socket_state::{Opening, SocketInner};
-pub(crate) use table::{NamespaceInner, Namespaces, Predicate};
+pub(crate) use table::{NamespaceInner, Namespaces, NotEntered, Predicate};
 
 use crate::error::EmitError;
 use crate::registry;

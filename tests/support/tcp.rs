@@ -89,6 +89,25 @@ impl Ws {
         Ok(ws)
     }
 
+    /// Opens a WebSocket and nothing more; `query` is added to the URL. The error is the answer to the handshake.
+    pub(crate) async fn try_open_at(
+        listening: &Listening,
+        query: &str,
+    ) -> Result<Self, (u16, String)> {
+        let address = listening.address;
+        let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket{query}");
+        let connecting = tokio_tungstenite::connect_async(url);
+        match within("a websocket", connecting).await {
+            Ok((stream, _)) => Ok(Self(stream)),
+            Err(Error::Http(response)) => {
+                let body = response.body().clone().unwrap_or_default();
+                let body = String::from_utf8_lossy(&body).into_owned();
+                Err((response.status().as_u16(), body))
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+
     pub(crate) async fn open(listening: &Listening) -> Self {
         Self::try_open(listening).await.unwrap()
     }
@@ -208,6 +227,14 @@ pub(crate) fn post(sid: &str, body: &str) -> String {
     )
 }
 
+/// The handshake of a WebSocket.
+pub(crate) fn upgrade(url: &str) -> String {
+    format!(
+        "GET {url} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
 /// A connection on which any bytes can be sent.
 pub(crate) struct Raw {
     pub(crate) stream: TcpStream,
@@ -224,12 +251,17 @@ impl Raw {
 
     /// A WebSocket, after its handshake; `query` is added to the URL.
     pub(crate) async fn websocket(listening: &Listening, query: &str) -> Self {
+        Self::websocket_at(
+            listening,
+            &format!("/socket.io/?EIO=4&transport=websocket{query}"),
+        )
+        .await
+    }
+
+    /// A WebSocket at any URL, after its handshake.
+    pub(crate) async fn websocket_at(listening: &Listening, url: &str) -> Self {
         let mut raw = Self::connect(listening).await;
-        let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        raw.write(request.as_bytes()).await;
+        raw.write(upgrade(url).as_bytes()).await;
         let end = raw.until(|bytes| find(bytes, b"\r\n\r\n")).await;
         let head = String::from_utf8(raw.take(end + 4)).unwrap();
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
@@ -250,6 +282,13 @@ impl Raw {
         within("a write", self.stream.write_all(bytes))
             .await
             .unwrap();
+    }
+
+    /// The status of the response that has begun to arrive.
+    pub(crate) async fn status(&mut self) -> u16 {
+        let end = self.until(|bytes| find(bytes, b"\r\n")).await;
+        let line = String::from_utf8_lossy(&self.received[..end]).into_owned();
+        line.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
     /// The text of the next frame; panics at any other.
