@@ -250,7 +250,9 @@ impl Session {
     pub(super) fn probe_frame(&mut self, seen: &Seen<'_>) {
         let packet = match seen {
             Seen::Text(text) => engineio::decode_text(self.version, text).ok(),
-            Seen::Ping(payload) => return self.to_probe(websocket::frame(Opcode::Pong, payload)),
+            Seen::Ping(payload) => {
+                return self.answer_probe(websocket::frame(Opcode::Pong, payload));
+            }
             Seen::Pong => return,
             Seen::Violation(err) => {
                 self.count_violation(*err);
@@ -260,7 +262,7 @@ impl Session {
         };
         match packet {
             Some(packet) if packet.kind == PacketType::Ping && packet.is_probe() => {
-                self.to_probe(websocket::frame(Opcode::Text, b"3probe"));
+                self.answer_probe(websocket::frame(Opcode::Text, b"3probe"));
                 if let Some(upgrade) = &mut self.upgrade
                     && !std::mem::replace(&mut upgrade.is_probed, true)
                 {
@@ -321,7 +323,7 @@ impl Session {
 
     /// Answers on the connection that is being probed. Who does not read the few bytes that this takes, is
     /// given up: nothing else bounds what is queued there.
-    fn to_probe(&mut self, frame: Bytes) {
+    fn answer_probe(&mut self, frame: Bytes) {
         let is_taken = match self.upgrade.as_ref().map(|upgrade| &upgrade.link) {
             Some(Link::Direct(stream)) => stream.write_now(&[frame]),
             Some(Link::Mounted(outlet)) if outlet.queued_bytes() < PROBE_BACKLOG_BYTES => {
