@@ -19,7 +19,7 @@ use crate::hub;
 use crate::metrics::Counter;
 use crate::namespace::Handshake;
 use crate::protocol::engineio::{
-    Admission, BadRequest, HandshakeError, ProtocolVersion, Query, Request, Sid, Transport, verify,
+    Admission, BadRequest, HandshakeError, ProtocolVersion, Query, Sid,
 };
 use crate::protocol::websocket::{self, Negotiated};
 use crate::session::{self, Command, Offer, Opening, Session, Wire};
@@ -62,21 +62,7 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
     let shared = &endpoint.shared;
     let headers = facts.head.headers;
     let query = Query::parse(facts.query);
-    endpoint
-        .run_middleware(|| facts.remember(shared, &query))
-        .await?;
-    let sid: Option<Sid> = match query.sid() {
-        None => None,
-        Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
-    };
-    let admission = verify(&Request {
-        query: &query,
-        method: facts.method.as_str(),
-        is_upgrade: true,
-        origin: headers.get(header::ORIGIN).map(HeaderValue::as_bytes),
-        enabled: shared.transports(),
-        session: sid.map(|_| Transport::Polling),
-    })?;
+    let (admission, sid) = endpoint.verify(facts, &query, true).await?;
     let accept_key = websocket::accept_upgrade(|name| {
         headers
             .get_all(HeaderName::from_static(name))
