@@ -13,29 +13,10 @@ use serde_json::json;
 
 use support::log::{alone, logged};
 use support::tcp::{
-    Listening, Raw, Ws, frame, get, http, join_polling, listen, open_polling, part, post,
-    text_frame, upgrade,
+    CARRIERS, Listening, Raw, Ws, frame, get, http, join_polling, listen, listening,
+    on_both_carriers, open_polling, part, post, text_frame, upgrade,
 };
-use support::{Hearing, counter, ear, eventually, lobby};
-
-const CARRIERS: [Carrier; 2] = [Carrier::Direct, Carrier::Mounted];
-
-async fn listening(config: Config) -> (Listening, Hearing) {
-    let (handlers, hearing) = ear();
-    let listening = listen(config, |builder| builder.namespace("/", handlers)).await;
-    (listening, hearing)
-}
-
-/// A server for each carrier, and what its handler hears.
-async fn on_both_carriers(config: &Config) -> Vec<(Listening, Hearing)> {
-    let mut servers = Vec::new();
-    for carrier in CARRIERS {
-        let mut config = config.clone();
-        config.server.carrier = carrier;
-        servers.push(listening(config).await);
-    }
-    servers
-}
+use support::{counter, ear, eventually, lobby};
 
 /// Waits until exactly so many were counted under that name.
 async fn counted(server: &Server, name: &str, n: u64) {

@@ -6,34 +6,15 @@ mod support;
 
 use std::time::Duration;
 
-use greenroom::config::{Carrier, Config};
+use greenroom::config::Config;
 use greenroom::{AckError, Room};
 use serde_json::{Value, json};
 
 use support::tcp::{
-    Listening, Raw, Ws, frame, get, http, join_polling, listen, open_polling, part, post,
-    text_frame,
+    Listening, Raw, Ws, frame, get, http, join_polling, listen, listening, on_both_carriers,
+    open_polling, part, post, text_frame,
 };
-use support::{Hearing, counter, ear, eventually, lobby, on_actix, within};
-
-const CARRIERS: [Carrier; 2] = [Carrier::Direct, Carrier::Mounted];
-
-async fn listening(config: Config) -> (Listening, Hearing) {
-    let (handlers, hearing) = ear();
-    let listening = listen(config, |builder| builder.namespace("/", handlers)).await;
-    (listening, hearing)
-}
-
-/// A server for each carrier, and what its handler hears.
-async fn on_both_carriers(config: &Config) -> Vec<(Listening, Hearing)> {
-    let mut servers = Vec::new();
-    for carrier in CARRIERS {
-        let mut config = config.clone();
-        config.server.carrier = carrier;
-        servers.push(listening(config).await);
-    }
-    servers
-}
+use support::{counter, ear, eventually, lobby, on_actix, within};
 
 // --- packets -------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use greenroom::config::Config;
+use greenroom::config::{Carrier, Config};
 use greenroom::{Server, ServerBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,13 +12,33 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::within;
+use super::{Hearing, ear, within};
 
 /// A server that listens on a port of its own, in a thread of its own, until the process ends.
 #[derive(Clone)]
 pub(crate) struct Listening {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
+}
+
+pub(crate) const CARRIERS: [Carrier; 2] = [Carrier::Direct, Carrier::Mounted];
+
+/// A server whose root namespace has an ear.
+pub(crate) async fn listening(config: Config) -> (Listening, Hearing) {
+    let (handlers, hearing) = ear();
+    let listening = listen(config, |builder| builder.namespace("/", handlers)).await;
+    (listening, hearing)
+}
+
+/// A server for each carrier, and what its handler hears.
+pub(crate) async fn on_both_carriers(config: &Config) -> Vec<(Listening, Hearing)> {
+    let mut servers = Vec::new();
+    for carrier in CARRIERS {
+        let mut config = config.clone();
+        config.server.carrier = carrier;
+        servers.push(listening(config).await);
+    }
+    servers
 }
 
 /// Runs a server with one worker on a free port.
