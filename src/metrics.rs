@@ -26,6 +26,8 @@ counters! {
     ParseError => "parse_error",
     /// Sessions ended because a packet or message did not become complete in time.
     IncompletePacket => "incomplete_packet",
+    /// Handshakes of which headers were left out, because they were too large to be kept.
+    HeadersLeftOut => "headers_left_out",
     /// Sessions ended because nothing was heard of the client.
     PingTimeout => "ping_timeout",
     /// Sessions ended because they joined no namespace in time.
@@ -52,6 +54,8 @@ counters! {
     UnhandledEvent => "unhandled_event",
     /// Events whose arguments do not parse.
     ArgumentsRefused => "arguments_refused",
+    /// Events that waited because the queue of their handler was full.
+    HandlerFull => "handler_full",
     /// Events refused because their handler had stopped.
     HandlerGone => "handler_gone",
     /// Handlers started anew after they stopped.
@@ -60,6 +64,8 @@ counters! {
     ForgottenAck => "forgotten_ack",
     /// Answers of clients that came too late or that nobody asked for.
     UnknownAck => "unknown_ack",
+    /// Emits with ack refused because the client owed too many.
+    AckRefused => "ack_refused",
     /// Clients that did not answer in time.
     AckTimeout => "ack_timeout",
     /// Connection states restored.

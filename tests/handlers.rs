@@ -838,6 +838,7 @@ async fn a_full_queue_holds_the_client_up(
     }
     sending.await.unwrap();
     assert_eq!(counter(&server, "handler_gone"), 0);
+    assert!(counter(&server, "handler_full") > 0);
 }
 
 #[test]

@@ -122,14 +122,19 @@ impl Direct {
     }
 
     /// Writes a few bytes in front of everything else. They fit into the empty send buffer of a new
-    /// connection; if they do not, the peer is not reading, and what follows will show it.
-    pub(crate) fn write_now(&self, frames: &[Bytes]) {
-        for frame in frames {
+    /// connection; `false` if they do not: the peer is not reading, and has been left half a frame.
+    #[must_use]
+    pub(crate) fn write_now(&self, frames: &[Bytes]) -> bool {
+        frames.iter().all(|frame| {
             // Past tokio, which believes that a stream it has just met is not writable yet.
-            if let Err(err) = SockRef::from(&self.0).send(frame) {
-                log::debug!("a control frame was not sent err={err}");
+            match SockRef::from(&self.0).send(frame) {
+                Ok(n) => n == frame.len(),
+                Err(err) => {
+                    log::debug!("a control frame was not sent err={err}");
+                    false
+                }
             }
-        }
+        })
     }
 
     /// Waits until the socket takes more.

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use actix_web::web::Payload;
 use bytes::Bytes;
@@ -12,7 +14,10 @@ use futures_util::StreamExt;
 
 use super::direct::{Chunk, give_back};
 use super::{Direct, Outlet, Written};
-use crate::protocol::websocket::{self, Decoder, Incoming, Negotiated, Opcode, WsError};
+use crate::metrics::{Counter, Metrics};
+use crate::protocol::websocket::{
+    self, Decoder, Incoming, Negotiated, Opcode, WsError, close_code,
+};
 
 type Serve = dyn Fn(WebSocket) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync;
 
@@ -39,6 +44,27 @@ pub struct WebSocketRoute {
     pub(crate) path: String,
     pub(crate) limits: websocket::Limits,
     serve: Arc<Serve>,
+    n_open: Arc<AtomicUsize>,
+}
+
+/// What a connection of a route needs of its server.
+#[derive(Clone, Debug)]
+pub(crate) struct Env {
+    pub(crate) metrics: Arc<Metrics>,
+    /// From the first piece of a message to its last.
+    pub(crate) time_to_complete: Duration,
+    /// Connections of one route.
+    pub(crate) max_connections: usize,
+}
+
+/// A place among the connections of a route; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for WebSocketRoute {
@@ -65,6 +91,7 @@ impl WebSocketRoute {
                 max_fragments: 16_384,
             },
             serve: Arc::new(move |socket| Box::pin(serve(socket))),
+            n_open: Arc::default(),
         }
     }
 
@@ -82,14 +109,39 @@ impl WebSocketRoute {
         self
     }
 
-    pub(crate) fn start(&self, io: Io, early: Vec<u8>, negotiated: Option<Negotiated>) {
+    /// A place for one more connection; `None` if there is none.
+    pub(crate) fn admit(&self, env: &Env) -> Option<Place> {
+        // Made at once, so that every way out gives it back.
+        let place = Place(Arc::clone(&self.n_open));
+        if self.n_open.fetch_add(1, Ordering::Relaxed) < env.max_connections {
+            return Some(place);
+        }
+        env.metrics.count(Counter::ConnectionRefused);
+        log::debug!(
+            "a websocket is refused path={} why=connections limit={}",
+            self.path,
+            env.max_connections
+        );
+        None
+    }
+
+    pub(crate) fn start(
+        &self,
+        io: Io,
+        early: Vec<u8>,
+        negotiated: Option<Negotiated>,
+        (env, place): (Env, Place),
+    ) {
         let decoder = Decoder::new(self.limits, negotiated);
         let socket = WebSocket {
             io,
             decoder,
             received: early,
             at: 0,
+            partial_since: None,
             is_over: false,
+            env,
+            _place: place,
         };
         actix_rt::spawn((self.serve)(socket));
     }
@@ -119,7 +171,11 @@ pub struct WebSocket {
     decoder: Decoder,
     received: Vec<u8>,
     at: usize,
+    /// Since when a message has been incomplete.
+    partial_since: Option<Instant>,
     is_over: bool,
+    env: Env,
+    _place: Place,
 }
 
 impl std::fmt::Debug for WebSocket {
@@ -136,7 +192,10 @@ impl WebSocket {
     pub async fn receive(&mut self) -> Option<WebSocketMessage> {
         while !self.is_over {
             let answer = match self.decode() {
-                Some(Ok(Decoded::Message(message))) => return Some(message),
+                Some(Ok(Decoded::Message(message))) => {
+                    self.partial_since = None;
+                    return Some(message);
+                }
                 Some(Ok(Decoded::Pong)) => continue,
                 Some(Ok(Decoded::Ping(payload))) => {
                     if self.write(websocket::frame(Opcode::Pong, &payload)).await {
@@ -146,11 +205,31 @@ impl WebSocket {
                     return None;
                 }
                 Some(Ok(Decoded::Close(reply))) => reply,
-                Some(Err(err)) => websocket::close_frame(err.close_code(), &err.to_string()),
-                None => {
-                    self.is_over = !self.read().await;
-                    continue;
+                Some(Err(err)) => {
+                    let is_size = err.close_code() == close_code::MESSAGE_TOO_BIG;
+                    self.env.metrics.count(if is_size {
+                        Counter::TooLarge
+                    } else {
+                        Counter::WebsocketViolation
+                    });
+                    log::debug!(
+                        "a raw websocket is closed code={} why={err}",
+                        err.close_code()
+                    );
+                    websocket::close_frame(err.close_code(), &err.to_string())
                 }
+                None => match self.read_in_time().await {
+                    Some(is_there) => {
+                        self.is_over = !is_there;
+                        continue;
+                    }
+                    None => {
+                        let why = "a message did not become complete in time";
+                        self.env.metrics.count(Counter::IncompletePacket);
+                        log::debug!("a raw websocket is closed why={why}");
+                        websocket::close_frame(close_code::POLICY_VIOLATION, why)
+                    }
+                },
             };
             self.end(answer);
         }
@@ -197,6 +276,17 @@ impl WebSocket {
         };
         self.at += consumed;
         Some(decoded)
+    }
+
+    /// As [`WebSocket::read`]; `None` if the message that has begun takes too long.
+    async fn read_in_time(&mut self) -> Option<bool> {
+        if !self.decoder.is_partial() {
+            self.partial_since = None;
+            return Some(self.read().await);
+        }
+        let since = *self.partial_since.get_or_insert_with(Instant::now);
+        let deadline = (since + self.env.time_to_complete).into();
+        tokio::time::timeout_at(deadline, self.read()).await.ok()
     }
 
     /// Reads more; `false` at the end.

@@ -8,7 +8,8 @@ use super::values;
 
 /// `[limits]`: a cap on everything that a peer can fill.
 ///
-/// What exceeds one is refused with a reason that the client can read, logged at debug and counted by cause.
+/// What exceeds one is refused with a reason that the client can read, logged at debug and counted by cause
+/// ([`Server::counters`](crate::Server::counters)).
 /// In the file `0` is "no limit", which is `usize::MAX` here ([`Config::validated`](super::Config::validated) turns one
 /// into the other); only [`time_to_complete_packet`](Self::time_to_complete_packet) cannot be switched off.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -53,6 +54,11 @@ pub struct Limits {
     /// Default 255. Exceeded: the event is refused, and so its acknowledgement if one was asked for.
     #[serde(deserialize_with = "values::size")]
     pub event_name_bytes: usize,
+    /// Namespaces that clients made by asking for a name that a pattern matches, in the process.
+    ///
+    /// Default 10000. At it those that nobody is in are dropped; exceeded even so: CONNECT is answered with
+    /// CONNECT_ERROR.
+    pub child_namespaces: usize,
     /// Bytes of a namespace's name, its slash included.
     ///
     /// Default 255. Exceeded: CONNECT is answered with CONNECT_ERROR.
@@ -72,7 +78,7 @@ pub struct Limits {
     ///
     /// Default 10000. Exceeded: the emit fails at once, with an error to the handler.
     pub pending_acks_per_socket: usize,
-    /// Sessions of the process.
+    /// Sessions of the process; and WebSockets without an engine ([`WebSocketRoute`](crate::WebSocketRoute)), of each path.
     ///
     /// Default 100000. Exceeded: the handshake is answered 503, with `too many connections`.
     pub connections: usize,
@@ -103,6 +109,7 @@ impl Default for Limits {
             room_name_bytes: 255,
             event_name_bytes: 255,
             namespace_name_bytes: 255,
+            child_namespaces: 10_000,
             outbox_bytes: 4_000_000,
             handler_queue: 4096,
             pending_acks_per_socket: 10_000,

@@ -254,6 +254,7 @@ fn limits(limits: &mut Limits) -> Checked {
         &mut limits.room_name_bytes,
         &mut limits.event_name_bytes,
         &mut limits.namespace_name_bytes,
+        &mut limits.child_namespaces,
         &mut limits.outbox_bytes,
         &mut limits.handler_queue,
         &mut limits.pending_acks_per_socket,

@@ -15,8 +15,8 @@ use super::{Endpoint, upgrade};
 use crate::hub::{self, PollReply, Polling};
 use crate::metrics::Counter;
 use crate::protocol::engineio::{
-    Admission, EncodedPayload, HandshakeError, JsonpIndex, Query, Request, Sid, Transport,
-    body_is_binary, decode_jsonp_body, encode_jsonp, verify,
+    Admission, EncodedPayload, HandshakeError, JsonpIndex, Query, Sid, body_is_binary,
+    decode_jsonp_body, encode_jsonp,
 };
 use crate::session::{Command, Opening, PollAnswer, PostAnswer, Session};
 
@@ -76,28 +76,8 @@ async fn answer(
     payload: impl Body,
     endpoint: &Endpoint,
 ) -> Result<HttpResponse, HandshakeError> {
-    let shared = &endpoint.shared;
     let query = Query::parse(facts.query);
-    endpoint
-        .run_middleware(|| facts.remember(shared, &query))
-        .await?;
-    let sid: Option<Sid> = match query.sid() {
-        None => None,
-        Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
-    };
-    let admission = verify(&Request {
-        query: &query,
-        method: facts.method.as_str(),
-        is_upgrade: false,
-        origin: facts
-            .head
-            .headers
-            .get(header::ORIGIN)
-            .map(header::HeaderValue::as_bytes),
-        enabled: shared.transports(),
-        // Whether it is there, and on which transport, its own worker will say.
-        session: sid.map(|_| Transport::Polling),
-    })?;
+    let (admission, sid) = endpoint.verify(facts, &query, false).await?;
     match (admission, sid) {
         (Admission::Handshake(_), _) | (Admission::Session(_), None) => {
             open(facts, &query, endpoint).await
@@ -294,6 +274,7 @@ async fn post(
         }
         Err(_) => {
             endpoint.shared.metrics.count(Counter::IncompletePacket);
+            log::debug!("a post is refused sid={sid} why=its body did not become complete in time");
             return Ok(HttpResponse::RequestTimeout().force_close().finish());
         }
     }

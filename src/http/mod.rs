@@ -16,19 +16,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
 
 use crate::error::Refusal;
 use crate::hub::{self, HubHandle};
 use crate::metrics::Counter;
 use crate::namespace::Handshake;
-use crate::protocol::engineio::{BadRequest, HandshakeError, Sid};
+use crate::protocol::engineio::{
+    Admission, BadRequest, HandshakeError, Query, Request, Sid, Transport, verify,
+};
 use crate::server::Shared;
 use crate::session::Command;
 use client_files::ClientFiles;
 use cookie::SidCookie;
 use cors::Cors;
+use request::Facts;
 
 /// Changes the headers of a response; gets the request that the response answers.
 pub trait HeaderHook: Fn(&mut HeaderMap, &RequestHead<'_>) + Send + Sync + 'static {}
@@ -136,6 +139,37 @@ impl Endpoint {
         Ok(())
     }
 
+    /// What every request goes through first, in the order of the reference: the middleware, then its
+    /// parameters; and the session it names.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) async fn verify(
+        &self,
+        facts: &Facts<'_>,
+        query: &Query<'_>,
+        is_upgrade: bool,
+    ) -> Result<(Admission, Option<Sid>), HandshakeError> {
+        let shared = &self.shared;
+        self.run_middleware(|| facts.remember(shared, query))
+            .await?;
+        let sid: Option<Sid> = match query.sid() {
+            None => None,
+            Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
+        };
+        let headers = facts.head.headers;
+        let admission = verify(&Request {
+            query,
+            method: facts.method.as_str(),
+            is_upgrade,
+            origin: headers.get(header::ORIGIN).map(HeaderValue::as_bytes),
+            enabled: shared.transports(),
+            // Whether it is there, and on which transport, its own worker will say.
+            session: sid.map(|_| Transport::Polling),
+        })?;
+        Ok((admission, sid))
+    }
+
     /// Adds to a response what the configuration and the program want there. `sid`: the response is the
     /// first of this session.
     pub(crate) fn decorate(
@@ -151,7 +185,7 @@ impl Endpoint {
             if let Some(cookie) = &self.cookie
                 && let Ok(value) = cookie.for_sid(sid).parse()
             {
-                response.append(actix_web::http::header::SET_COOKIE, value);
+                response.append(header::SET_COOKIE, value);
             }
             if let Some(hook) = &self.shared.hooks.initial_headers {
                 hook(response, request);

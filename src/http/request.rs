@@ -9,6 +9,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, Uri};
 
 use super::RequestHead;
+use crate::metrics::Counter;
 use crate::namespace::Handshake;
 use crate::protocol::engineio::Query;
 use crate::server::Shared;
@@ -55,7 +56,7 @@ impl<'a> Facts<'a> {
     /// What a session remembers of its first request.
     pub(crate) fn remember(&self, shared: &Shared, query: &Query<'_>) -> Arc<Handshake> {
         Arc::new(Handshake {
-            headers: headers(self.head.headers, shared.config.limits.headers_bytes),
+            headers: kept_headers(self.head.headers, shared),
             url: self.head.url.into(),
             query: query
                 .pairs()
@@ -72,14 +73,16 @@ fn url(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", |url| url.as_str())
 }
 
-/// The headers as Node has them: lower-case names, repeated ones joined; as many as `limit` bytes hold.
-fn headers(map: &HeaderMap, limit: usize) -> Box<[(Box<str>, Box<str>)]> {
+/// The headers as Node has them: lower-case names, repeated ones joined; as many as the limit holds.
+fn kept_headers(map: &HeaderMap, shared: &Shared) -> Box<[(Box<str>, Box<str>)]> {
+    let limit = shared.config.limits.headers_bytes;
     let mut headers: Vec<(Box<str>, Box<str>)> = Vec::with_capacity(map.len());
-    let mut bytes = 0;
+    let (mut bytes, mut n_left_out) = (0, 0_usize);
     for (name, value) in map {
         let value = String::from_utf8_lossy(value.as_bytes());
         let size = name.as_str().len() + value.len();
         if bytes + size > limit {
+            n_left_out += 1;
             continue;
         }
         bytes += size;
@@ -90,6 +93,10 @@ fn headers(map: &HeaderMap, limit: usize) -> Box<[(Box<str>, Box<str>)]> {
             Some((_, known)) => *known = format!("{known}, {value}").into(),
             None => headers.push((name.as_str().into(), value.into())),
         }
+    }
+    if n_left_out > 0 {
+        shared.metrics.count(Counter::HeadersLeftOut);
+        log::debug!("headers are left out why=too many bytes headers={n_left_out} limit={limit}");
     }
     headers.into()
 }

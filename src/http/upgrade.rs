@@ -13,13 +13,13 @@ use tokio::sync::oneshot;
 use super::Endpoint;
 use super::request::Facts;
 use crate::carrier;
-use crate::carrier::raw::{Io, WebSocketRoute};
+use crate::carrier::raw::{self, Io, WebSocketRoute};
 use crate::carrier::{Direct, direct, mounted};
 use crate::hub;
 use crate::metrics::Counter;
 use crate::namespace::Handshake;
 use crate::protocol::engineio::{
-    Admission, BadRequest, HandshakeError, ProtocolVersion, Query, Request, Sid, Transport, verify,
+    Admission, BadRequest, HandshakeError, ProtocolVersion, Query, Sid,
 };
 use crate::protocol::websocket::{self, Negotiated};
 use crate::session::{self, Command, Offer, Opening, Session, Wire};
@@ -62,21 +62,7 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
     let shared = &endpoint.shared;
     let headers = facts.head.headers;
     let query = Query::parse(facts.query);
-    endpoint
-        .run_middleware(|| facts.remember(shared, &query))
-        .await?;
-    let sid: Option<Sid> = match query.sid() {
-        None => None,
-        Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
-    };
-    let admission = verify(&Request {
-        query: &query,
-        method: facts.method.as_str(),
-        is_upgrade: true,
-        origin: headers.get(header::ORIGIN).map(HeaderValue::as_bytes),
-        enabled: shared.transports(),
-        session: sid.map(|_| Transport::Polling),
-    })?;
+    let (admission, sid) = endpoint.verify(facts, &query, true).await?;
     let accept_key = websocket::accept_upgrade(|name| {
         headers
             .get_all(HeaderName::from_static(name))
@@ -184,6 +170,7 @@ pub(crate) async fn direct(
                     head,
                     early,
                     negotiated,
+                    metrics: Arc::clone(&shared.metrics),
                 };
                 endpoint.to_session(&sid, Command::Upgrade(offer));
             }
@@ -288,10 +275,12 @@ pub(super) async fn mounted(
             };
             endpoint.to_session(&sid, Command::Upgrade(offer));
             match is_accepted.await {
-                Ok(Ok((carrier, session))) => {
+                Ok(Ok(Some((carrier, session)))) => {
                     let decoder = websocket::Decoder::new(shared.websocket_limits(), negotiated);
                     session::read_mounted(payload, decoder, carrier, session);
                 }
+                // The outlet has a close frame, and nobody listens.
+                Ok(Ok(None)) => {}
                 Ok(Err(err)) => return refuse(&err),
                 Err(_) => return refuse(&HandshakeError::UnknownSid),
             }
@@ -322,6 +311,19 @@ fn admit_raw(
     Ok((accept_key, negotiated))
 }
 
+/// The answer to a WebSocket without an engine that is one too many.
+const TOO_MANY: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+     Content-Length: 20\r\n\r\ntoo many connections";
+
+fn raw_env(endpoint: &Endpoint) -> raw::Env {
+    let limits = &endpoint.shared.config.limits;
+    raw::Env {
+        metrics: Arc::clone(&endpoint.shared.metrics),
+        time_to_complete: limits.time_to_complete_packet,
+        max_connections: limits.connections,
+    }
+}
+
 /// A WebSocket without an engine, on a stream that we have taken over.
 pub(super) fn direct_raw(
     endpoint: &Endpoint,
@@ -333,13 +335,19 @@ pub(super) fn direct_raw(
     let engine = &endpoint.shared.config.engine;
     match admit_raw(endpoint, &request.head().headers) {
         Ok((accept_key, negotiated)) => {
+            let env = raw_env(endpoint);
+            let Some(place) = route.admit(&env) else {
+                return Direct::new(stream).end(vec![TOO_MANY.into()], true);
+            };
             direct::prepare(&stream, engine.ping_interval + engine.ping_timeout);
             let stream = Direct::new(stream);
-            stream.write_now(&[switching(&accept_key, negotiated, &HeaderMap::new())]);
-            route.start(Io::Direct(stream), early, negotiated);
+            // If it does not fit into the empty send buffer, what follows will show it.
+            let _ = stream.write_now(&[switching(&accept_key, negotiated, &HeaderMap::new())]);
+            route.start(Io::Direct(stream), early, negotiated, (env, place));
         }
         Err(err) => {
             endpoint.shared.metrics.count(Counter::HandshakeRefused);
+            log::debug!("a raw websocket is refused why={err}");
             let mut answer = format!(
                 "HTTP/1.1 {} {err}\r\nConnection: close\r\nContent-Length: 0\r\n",
                 err.status()
@@ -367,7 +375,14 @@ pub(super) fn mounted_raw(
     );
     let (Ok((_, negotiated)), Ok(mut response)) = (admitted, response) else {
         endpoint.shared.metrics.count(Counter::HandshakeRefused);
+        log::debug!("a raw websocket is refused why=no websocket handshake");
         return HttpResponse::BadRequest().force_close().finish();
+    };
+    let env = raw_env(endpoint);
+    let Some(place) = route.admit(&env) else {
+        return HttpResponse::ServiceUnavailable()
+            .force_close()
+            .body("too many connections");
     };
     if let Some(negotiated) = negotiated {
         response.insert_header(("sec-websocket-extensions", negotiated.header_value()));
@@ -377,6 +392,6 @@ pub(super) fn mounted_raw(
         outlet: Arc::clone(&outlet),
         payload,
     };
-    route.start(io, Vec::new(), negotiated);
+    route.start(io, Vec::new(), negotiated, (env, place));
     response.streaming(mounted::Body(outlet))
 }

@@ -205,6 +205,11 @@ impl Answer {
                 Err(_) => {
                     socket.forget_ack(id);
                     socket.shared().metrics.count(Counter::AckTimeout);
+                    log::debug!(
+                        "a client did not answer in time nsp={} id={} ack={id}",
+                        socket.namespace_name(),
+                        socket.id()
+                    );
                     Err(AckError::Timeout)
                 }
             }

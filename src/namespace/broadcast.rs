@@ -384,5 +384,11 @@ async fn collect(asked: Result<Asked, EmitError>) -> Result<Answers, EmitError> 
     for _ in 0..answers.missing {
         shared.metrics.count(Counter::AckTimeout);
     }
+    if answers.missing > 0 {
+        log::debug!(
+            "clients did not answer a broadcast in time missing={}",
+            answers.missing
+        );
+    }
     Ok(answers)
 }

@@ -193,6 +193,10 @@ impl<A: Actor<Context = Context<A>>> Runner<A> {
 
     fn refuse(&self, event: Event) {
         self.env.metrics.count(Counter::HandlerGone);
+        log::debug!(
+            "an event is refused event={} why=the handler is not available",
+            event.name()
+        );
         event.ack.refuse("the handler is not available");
     }
 }
@@ -201,6 +205,7 @@ impl<A: Actor<Context = Context<A>>> Dispatch for Runner<A> {
     fn connect(&self, socket: Socket) -> Option<BoxFuture<Result<(), Refusal>>> {
         let ask = self.plan.connect.as_ref()?;
         let Some(answer) = self.with_addr(|addr| ask(addr, Connect { socket })) else {
+            // What the client is told, the session logs.
             self.env.metrics.count(Counter::HandlerGone);
             return Some(Box::pin(async {
                 Err(Refusal::new("the handler is not available"))
@@ -233,7 +238,14 @@ impl<A: Actor<Context = Context<A>>> Dispatch for Runner<A> {
             match sent.flatten() {
                 None => break,
                 Some(Sent::Done) => return Delivery::Done,
-                Some(Sent::Waiting(waiting)) => return Delivery::Waiting(waiting),
+                Some(Sent::Waiting(waiting)) => {
+                    self.env.metrics.count(Counter::HandlerFull);
+                    log::debug!(
+                        "a client is not read why=the queue of its handler is full queue={}",
+                        self.env.queue
+                    );
+                    return Delivery::Waiting(waiting);
+                }
                 Some(Sent::Stopped(back)) => event = Some(back),
             }
         }

@@ -33,7 +33,7 @@ pub use remote::RemoteSocket;
 pub use server_event::{ServerAck, ServerEvent};
 pub use socket::{Room, Socket};
 pub(crate) use socket_state::{Opening, SocketInner};
-pub(crate) use table::{NamespaceInner, Namespaces, Predicate};
+pub(crate) use table::{NamespaceInner, Namespaces, NotEntered, Predicate};
 
 use crate::error::EmitError;
 use crate::protocol::socketio::Args;

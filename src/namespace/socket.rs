@@ -194,10 +194,17 @@ impl Socket {
                 || state.joined.len() >= limits.rooms_per_socket
             {
                 inner.nsp.shared().metrics.count(Counter::RoomRefused);
+                let is_too_long = room.len() > limits.room_name_bytes;
                 log::debug!(
-                    "a room is refused nsp={} sid={} rooms={}",
+                    "a room is refused nsp={} id={} why={} bytes={} rooms={}",
                     inner.nsp.name(),
                     inner.id,
+                    if is_too_long {
+                        "its name is too long"
+                    } else {
+                        "too many rooms"
+                    },
+                    room.len(),
                     state.joined.len()
                 );
             } else if state.joined.insert(room.clone()) {
@@ -387,6 +394,13 @@ impl Socket {
                 acks.purge();
             }
             if acks.len() >= shared.config.limits.pending_acks_per_socket {
+                shared.metrics.count(Counter::AckRefused);
+                log::debug!(
+                    "an emit is refused nsp={} id={} why=too many acks outstanding event={name} acks={}",
+                    self.inner.nsp.name(),
+                    self.inner.id,
+                    acks.len()
+                );
                 return Answer::unsent(AckError::TooMany);
             }
             acks.wait(id)

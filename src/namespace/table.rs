@@ -92,6 +92,23 @@ impl NamespaceInner {
     }
 }
 
+/// Why a client does not get into a namespace, in the words that it reads.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(crate) enum NotEntered {
+    /// There is none of that name. Source: `packages/socket.io/lib/client.ts`, `doConnect`.
+    #[error("Invalid namespace")]
+    Unknown,
+    /// Its name exceeds the limit.
+    #[error("the namespace name is too long")]
+    NameTooLong,
+    /// The session is in as many as it may.
+    #[error("too many namespaces")]
+    TooMany,
+    /// Patterns have made as many as they may.
+    #[error("too many child namespaces")]
+    TooManyChildren,
+}
+
 /// Decides whether a name that a client asks for matches; see [`crate::ServerBuilder::namespace_matching`].
 pub(crate) type Predicate = Box<dyn Fn(&str, &Handshake) -> bool + Send + Sync>;
 
@@ -100,6 +117,8 @@ pub(crate) struct Namespaces {
     by_name: RwLock<HashMap<ByteString, Arc<NamespaceInner>>>,
     parents: Vec<(Predicate, Arc<Definition>)>,
     next_index: AtomicU32,
+    /// How many have names of their own, which no client chose.
+    n_named: AtomicUsize,
     shared: OnceLock<Weak<Shared>>,
 }
 
@@ -117,6 +136,7 @@ impl Namespaces {
             by_name: RwLock::default(),
             parents,
             next_index: AtomicU32::new(0),
+            n_named: AtomicUsize::new(0),
             shared: OnceLock::new(),
         }
     }
@@ -124,34 +144,34 @@ impl Namespaces {
     /// Tells the table whose it is, and adds the namespaces that have names.
     pub(crate) fn open(&self, shared: &Arc<Shared>, named: Vec<(ByteString, Arc<Definition>)>) {
         let _ = self.shared.set(Arc::downgrade(shared));
+        let mut by_name = self.by_name.write();
         for (name, definition) in named {
-            self.insert(name, definition);
+            by_name.insert(name.clone(), self.make(name, definition, shared));
         }
+        self.n_named.store(by_name.len(), Ordering::Relaxed);
     }
 
-    fn insert(&self, name: ByteString, definition: Arc<Definition>) -> Option<Arc<NamespaceInner>> {
-        let shared = self.shared.get()?.upgrade()?;
-        let mut by_name = self.by_name.write();
-        let nsp = by_name.entry(name.clone()).or_insert_with(|| {
-            Arc::new(NamespaceInner {
-                index: self.next_index.fetch_add(1, Ordering::Relaxed),
-                name,
-                definition,
-                shared,
-                next_ack_id: AtomicU64::new(0),
-                order: Mutex::new(()),
-                n_sockets: AtomicUsize::new(0),
-            })
-        });
-        let nsp = Arc::clone(nsp);
-        drop(by_name);
-        self.changed(&nsp);
-        Some(nsp)
+    fn make(
+        &self,
+        name: ByteString,
+        definition: Arc<Definition>,
+        shared: &Arc<Shared>,
+    ) -> Arc<NamespaceInner> {
+        Arc::new(NamespaceInner {
+            index: self.next_index.fetch_add(1, Ordering::Relaxed),
+            name,
+            definition,
+            shared: Arc::clone(shared),
+            next_ack_id: AtomicU64::new(0),
+            order: Mutex::new(()),
+            n_sockets: AtomicUsize::new(0),
+        })
     }
 
     /// The other servers have to hear of it, or not any more.
     fn changed(&self, nsp: &Arc<NamespaceInner>) {
-        nsp.shared.tell_subscriber(|| NamespaceChanged(Arc::clone(nsp)));
+        nsp.shared
+            .tell_subscriber(|| NamespaceChanged(Arc::clone(nsp)));
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<NamespaceInner>> {
@@ -168,21 +188,54 @@ impl Namespaces {
 
     /// The namespace for a socket that wants in, made from a pattern if need be. Counts the socket;
     /// [`Namespaces::leave`] takes it back.
-    pub(crate) fn enter(&self, name: &str, handshake: &Handshake) -> Option<Arc<NamespaceInner>> {
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn enter(
+        &self,
+        name: &str,
+        handshake: &Handshake,
+    ) -> Result<Arc<NamespaceInner>, NotEntered> {
         let count = |nsp: &Arc<NamespaceInner>| {
             nsp.n_sockets.fetch_add(1, Ordering::Relaxed);
             Arc::clone(nsp)
         };
         // Counted under the lock, so that `leave` cannot remove it in between.
         if let Some(nsp) = self.by_name.read().get(name).map(count) {
-            return Some(nsp);
+            return Ok(nsp);
         }
         let (_, definition) = self
             .parents
             .iter()
-            .find(|(matches, _)| matches(name, handshake))?;
-        self.insert(name.into(), Arc::clone(definition))?;
-        self.by_name.read().get(name).map(count)
+            .find(|(matches, _)| matches(name, handshake))
+            .ok_or(NotEntered::Unknown)?;
+        let shared = self.shared.get().and_then(Weak::upgrade);
+        let shared = shared.ok_or(NotEntered::Unknown)?;
+        let mut by_name = self.by_name.write();
+        // Another client may have been faster.
+        if let Some(nsp) = by_name.get(name).map(count) {
+            return Ok(nsp);
+        }
+        let limit = shared.config.limits.child_namespaces;
+        let n_named = self.n_named.load(Ordering::Relaxed);
+        let is_full = |by_name: &HashMap<_, _>| by_name.len() - n_named >= limit;
+        if is_full(&by_name) {
+            // Those that were kept though nobody is in them make room.
+            by_name.retain(|_, nsp| {
+                let is_kept = !nsp.definition.is_pattern || nsp.n_sockets() > 0;
+                if !is_kept {
+                    self.changed(nsp);
+                }
+                is_kept
+            });
+        }
+        if is_full(&by_name) {
+            return Err(NotEntered::TooManyChildren);
+        }
+        let nsp = self.make(name.into(), Arc::clone(definition), &shared);
+        by_name.insert(name.into(), Arc::clone(&nsp));
+        self.changed(&nsp);
+        Ok(count(&nsp))
     }
 
     /// A socket has left (or never got in). An empty namespace that came from a pattern goes too, if

@@ -135,13 +135,11 @@ impl Shared {
         let limits = &self.config.limits;
         let is_socketio = matches!(self.upper, Upper::SocketIo(_));
         if is_socketio && self.n_half_open.load(Ordering::Relaxed) >= limits.half_open {
-            self.metrics.count(Counter::ConnectionRefused);
-            return false;
+            return self.refuse_connection("half_open", limits.half_open);
         }
         if self.n_connections.fetch_add(1, Ordering::Relaxed) >= limits.connections {
             self.n_connections.fetch_sub(1, Ordering::Relaxed);
-            self.metrics.count(Counter::ConnectionRefused);
-            return false;
+            return self.refuse_connection("connections", limits.connections);
         }
         if limits.connections_per_ip < usize::MAX
             && let Some(ip) = handshake.address()
@@ -151,8 +149,7 @@ impl Shared {
             if *n >= limits.connections_per_ip {
                 drop(per_ip);
                 self.n_connections.fetch_sub(1, Ordering::Relaxed);
-                self.metrics.count(Counter::ConnectionRefused);
-                return false;
+                return self.refuse_connection("connections_per_ip", limits.connections_per_ip);
             }
             *n += 1;
         }
@@ -169,6 +166,12 @@ impl Shared {
         } else {
             "too many connections"
         }
+    }
+
+    fn refuse_connection(&self, why: &str, limit: usize) -> bool {
+        self.metrics.count(Counter::ConnectionRefused);
+        log::debug!("a connection is refused why={why} limit={limit}");
+        false
     }
 
     /// A session has joined its first namespace, or ended before.

@@ -8,7 +8,7 @@ use super::{Application, PollAnswer, Session, State};
 use crate::hub::{Link, Parcel, Seat, Timer};
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::Transport;
-use crate::protocol::websocket;
+use crate::protocol::websocket::{self, close_code};
 
 /// How long a close packet waits for a poll that takes it.
 ///
@@ -19,6 +19,17 @@ impl Session {
     /// Closes in good order: what is queued is sent first. The application hears of it at once if it is
     /// Socket.IO, at the end otherwise, as in the reference.
     pub(super) fn close(&mut self, reason: DisconnectReason, ctx: &mut Context<Self>) {
+        self.close_saying("", reason, ctx);
+    }
+
+    /// As [`Session::close`], with words for the close frame, which a WebSocket has room for. The code stays
+    /// that of a normal end, as the reference sends it.
+    pub(super) fn close_saying(
+        &mut self,
+        why: &str,
+        reason: DisconnectReason,
+        ctx: &mut Context<Self>,
+    ) {
         if self.state != State::Open {
             return;
         }
@@ -31,14 +42,13 @@ impl Session {
         if !is_polling_idly {
             // The transport closes at once, so that is what the sockets hear of, as in the reference.
             let is_ours = reason == DisconnectReason::ForcedServerClose;
-            return self.end(
-                if is_ours {
-                    DisconnectReason::ForcedClose
-                } else {
-                    reason
-                },
-                ctx,
-            );
+            let reason = if is_ours {
+                DisconnectReason::ForcedClose
+            } else {
+                reason
+            };
+            self.finish_with_code(reason, Some((close_code::NORMAL, why.to_owned())));
+            return ctx.stop();
         }
         if let Application::SocketIo(_) = self.application {
             self.disconnect_all(reason);
@@ -76,7 +86,7 @@ impl Session {
         if let Application::Raw(connection) = &mut self.application {
             connection.close(reason);
         }
-        self.abandon_upgrade(None);
+        self.abandon_upgrade(close_code::NORMAL, "the session has ended");
         let seat = self.hub.borrow_mut().remove_seat(self.seat);
         if let Some(seat) = seat {
             let transport = seat.link.transport();
@@ -151,11 +161,14 @@ fn close_frame(reason: DisconnectReason, close: Option<(u16, String)>) -> bytes:
     match (close, reason) {
         (Some((code, why)), _) => websocket::close_frame(code, &why),
         (None, DisconnectReason::ServerShuttingDown) => {
-            websocket::close_frame(1001, "server shutting down")
+            websocket::close_frame(close_code::GOING_AWAY, reason.as_str())
         }
         (None, DisconnectReason::TransportError | DisconnectReason::ParseError) => {
-            websocket::close_frame(1008, reason.as_str())
+            websocket::close_frame(close_code::POLICY_VIOLATION, reason.as_str())
         }
-        (None, _) => websocket::close_frame(1000, ""),
+        (None, DisconnectReason::PingTimeout) => {
+            websocket::close_frame(close_code::NORMAL, reason.as_str())
+        }
+        (None, _) => websocket::close_frame(close_code::NORMAL, ""),
     }
 }

@@ -50,7 +50,7 @@ impl Session {
             Err(err) => {
                 self.server.metrics.count(Counter::ParseError);
                 log::debug!("what came is no packet sid={} why={err}", self.sid());
-                self.close(DisconnectReason::ForcedClose, ctx);
+                self.close_saying(&err.to_string(), DisconnectReason::ForcedClose, ctx);
             }
         }
     }
@@ -83,6 +83,7 @@ impl Session {
                     id.is_some_and(|id| sockets.seated[index].socket.resolve_ack(id, args));
                 if !resolved {
                     self.server.metrics.count(Counter::UnknownAck);
+                    log::debug!("nobody waits for an ack sid={} ack={id:?}", self.sid());
                 }
             }
             (Body::Disconnect, Some(index)) => {
@@ -102,11 +103,9 @@ impl Session {
                 _,
             ) => {
                 self.server.metrics.count(Counter::ParseError);
-                log::debug!(
-                    "a packet does not fit the state of its namespace sid={}",
-                    self.sid()
-                );
-                self.close(DisconnectReason::ForcedServerClose, ctx);
+                let why = "the packet does not fit the state of its namespace";
+                log::debug!("a session is closed sid={} why={why}", self.sid());
+                self.close_saying(why, DisconnectReason::ForcedServerClose, ctx);
             }
         }
     }
@@ -171,6 +170,7 @@ impl Session {
         let done = async move {
             if run.await.is_err() {
                 metrics.count(Counter::EventRefused);
+                log::debug!("an event is refused why=a middleware has panicked");
             }
         };
         self.block_on(done.into_actor(self), ctx);

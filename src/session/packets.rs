@@ -15,6 +15,7 @@ use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{
     Data, DecodeError, Packet, PacketType, ProtocolVersion, Transport,
 };
+use crate::protocol::websocket::close_code;
 
 impl Session {
     // Hot: one match; the text of a message is copied once, into what the handler will own.
@@ -44,9 +45,12 @@ impl Session {
                 self.hub.borrow_mut().heard(self.seat, Instant::now())
             }
             (PacketType::Ping, ProtocolVersion::V4) | (PacketType::Pong, ProtocolVersion::V3) => {
-                log::debug!("a heartbeat went the wrong way sid={}", self.sid());
+                let why = "a heartbeat went the wrong way";
+                log::debug!("what came is no packet sid={} why={why}", self.sid());
                 self.server.metrics.count(Counter::ParseError);
-                self.end(DisconnectReason::TransportError, ctx);
+                let close = Some((close_code::POLICY_VIOLATION, why.to_owned()));
+                self.finish_with_code(DisconnectReason::TransportError, close);
+                ctx.stop();
             }
             (PacketType::Close, _) => self.end(DisconnectReason::TransportClose, ctx),
             (PacketType::Open | PacketType::Upgrade | PacketType::Noop, _) => {}
@@ -185,10 +189,11 @@ impl Session {
         if since.elapsed() < limit {
             return self.watch_completion(since);
         }
-        log::debug!("a packet did not become complete sid={}", self.sid());
+        let why = "a packet did not become complete in time";
+        log::debug!("a session is closed sid={} why={why}", self.sid());
         self.server.metrics.count(Counter::IncompletePacket);
-        let why = (1008, "a packet did not become complete in time".to_owned());
-        self.finish_with_code(DisconnectReason::TransportError, Some(why));
+        let close = Some((close_code::POLICY_VIOLATION, why.to_owned()));
+        self.finish_with_code(DisconnectReason::TransportError, close);
         ctx.stop();
     }
 

@@ -14,7 +14,7 @@ use crate::error::Refusal;
 use crate::hub::{Member, MemberKey};
 use crate::metrics::Counter;
 use crate::namespace::{
-    Disconnecting, Dispatch, NamespaceInner, Opening, Socket, SocketInner,
+    Disconnecting, Dispatch, NamespaceInner, NotEntered, Opening, Socket, SocketInner,
 };
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::ProtocolVersion;
@@ -81,21 +81,30 @@ impl Session {
         let limits = &server.config.limits;
         let n_seated = self.sockets().map_or(0, |sockets| sockets.seated.len());
         let namespaces = server.namespaces();
-        let nsp = (name.len() <= limits.namespace_name_bytes
-            && n_seated < limits.namespaces_per_session)
-            .then(|| namespaces.and_then(|table| table.enter(name, &self.handshake)))
-            .flatten();
-        let Some(nsp) = nsp else {
-            server.metrics.count(Counter::NamespaceRefused);
-            log::debug!(
-                "a namespace is refused sid={} sockets={n_seated}",
-                self.sid()
-            );
-            return self.send_packet(server.dialect().connect_error(
-                name,
-                "Invalid namespace",
-                None,
-            ));
+        let entered = if name.len() > limits.namespace_name_bytes {
+            Err(NotEntered::NameTooLong)
+        } else if n_seated >= limits.namespaces_per_session {
+            Err(NotEntered::TooMany)
+        } else {
+            namespaces.map_or(Err(NotEntered::Unknown), |table| {
+                table.enter(name, &self.handshake)
+            })
+        };
+        let nsp = match entered {
+            Ok(nsp) => nsp,
+            Err(why) => {
+                server.metrics.count(Counter::NamespaceRefused);
+                log::debug!(
+                    "a namespace is refused sid={} why={why} bytes={} sockets={n_seated}",
+                    self.sid(),
+                    name.len()
+                );
+                return self.send_packet(server.dialect().connect_error(
+                    name,
+                    &why.to_string(),
+                    None,
+                ));
+            }
         };
         let restored = self.restore(&nsp, &auth);
         let skips_middleware = restored.is_some() && server.config.recovery.skip_middlewares;
@@ -376,8 +385,9 @@ impl Session {
     pub(super) fn connect_due(&mut self, ctx: &mut Context<Self>) {
         if self.sockets().is_some_and(|sockets| !sockets.has_joined) {
             self.server.metrics.count(Counter::ConnectTimeout);
-            log::debug!("no namespace was joined in time sid={}", self.sid());
-            self.close(DisconnectReason::ForcedServerClose, ctx);
+            let why = "no namespace was joined in time";
+            log::debug!("a session is closed sid={} why={why}", self.sid());
+            self.close_saying(why, DisconnectReason::ForcedServerClose, ctx);
         }
     }
 }

@@ -14,10 +14,10 @@ use super::{Session, State};
 use crate::carrier::{self, Direct, Outlet, direct};
 use crate::config::EngineConfig;
 use crate::hub::{Deflate, Link, Timer};
-use crate::metrics::Counter;
+use crate::metrics::{Counter, Metrics};
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, HandshakeError, PacketType, Transport};
-use crate::protocol::websocket::{self, Negotiated, Opcode};
+use crate::protocol::websocket::{self, Negotiated, Opcode, close_code};
 
 /// How often an upgrade that was probed sends a waiting poll home.
 ///
@@ -26,6 +26,9 @@ pub(super) const NOOP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a client whose upgrade broke off after the probe may take to poll again.
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How much may wait for a connection that is being probed: pongs, and the answer to the probe.
+const PROBE_BACKLOG_BYTES: usize = 64 * 1024;
 
 /// A WebSocket connection on the worker of its session.
 pub(crate) enum Wire {
@@ -69,7 +72,8 @@ impl Wire {
     /// Answers the handshake now, if that is left to us.
     pub(super) fn send_head(&mut self) {
         if let Self::Direct { stream, head, .. } = self {
-            stream.write_now(head.take().as_slice());
+            // If it does not fit into the empty send buffer, what follows will show it.
+            let _ = stream.write_now(head.take().as_slice());
         }
     }
 
@@ -81,6 +85,9 @@ impl Wire {
     }
 }
 
+/// Who listens to what comes in on a connection, and the number under which.
+pub(crate) type Listener = (u32, Addr<Session>);
+
 /// A WebSocket connection for a session that may be on another worker.
 #[derive(Debug)]
 pub(crate) enum Offer {
@@ -90,12 +97,14 @@ pub(crate) enum Offer {
         head: Bytes,
         early: Vec<u8>,
         negotiated: Option<Negotiated>,
+        /// Where a refusal is counted: nobody waits for the outcome.
+        metrics: Arc<Metrics>,
     },
-    /// The outlet of a response that waits for `accepted` to be answered; the carrier's number goes back
-    /// to the task that reads.
+    /// The outlet of a response that waits for `accepted` to be answered; without a listener it says what is
+    /// in the outlet, and nothing is read.
     Mounted {
         outlet: Arc<Outlet>,
-        accepted: tokio::sync::oneshot::Sender<Result<(u32, Addr<Session>), HandshakeError>>,
+        accepted: tokio::sync::oneshot::Sender<Result<Option<Listener>, HandshakeError>>,
         negotiated: Option<Negotiated>,
     },
 }
@@ -104,7 +113,17 @@ impl Offer {
     /// Answers the handshake with an error.
     pub(crate) fn refuse(self, err: &HandshakeError) {
         match self {
-            Self::Direct { mut stream, .. } => {
+            Self::Direct {
+                mut stream,
+                metrics,
+                ..
+            } => {
+                metrics.count(Counter::HandshakeRefused);
+                log::debug!(
+                    "a websocket is refused code={} why={}",
+                    err.code(),
+                    err.cause()
+                );
                 // The stream does not block; an answer this short fits, and if not, the peer is gone.
                 let _ = stream.write_all(&carrier::refusal(err));
                 let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -117,8 +136,8 @@ impl Offer {
 
 impl Offer {
     /// Accepts the connection and closes it again, as the reference does when the session cannot use it.
-    fn close(self, session: Addr<Session>) {
-        let goodbye = websocket::close_frame(1000, "");
+    fn close(self, why: &str) {
+        let goodbye = websocket::close_frame(close_code::NORMAL, why);
         match self {
             Self::Direct {
                 mut stream, head, ..
@@ -132,8 +151,8 @@ impl Offer {
             } => {
                 outlet.push(goodbye);
                 outlet.close();
-                // No connection has the number 0: the session will not listen.
-                let _ = accepted.send(Ok((0, session)));
+                // Whoever waits may have gone.
+                let _ = accepted.send(Ok(None));
             }
         }
     }
@@ -158,13 +177,16 @@ impl Session {
     /// A client wants to go on over a WebSocket.
     pub(super) fn offered(&mut self, offer: Offer, ctx: &mut Context<Self>) {
         if self.state != State::Open || !self.is_polling() || self.upgrade.is_some() {
-            log::debug!(
-                "an upgrade is refused sid={} transport={}",
-                self.sid(),
-                self.transport()
-            );
+            let why = if self.state != State::Open {
+                "the session ends"
+            } else if self.is_polling() {
+                "an upgrade is under way"
+            } else {
+                "the session has a websocket"
+            };
+            log::debug!("an upgrade is refused sid={} why={why}", self.sid());
             self.server.metrics.count(Counter::UpgradeFailed);
-            return offer.close(ctx.address());
+            return offer.close(why);
         }
         let engine = &self.server.config.engine;
         self.last_carrier += 1;
@@ -175,11 +197,13 @@ impl Session {
                 head,
                 early,
                 negotiated,
+                ..
             } => match TcpStream::from_std(stream) {
                 Ok(stream) => {
                     direct::prepare(&stream, engine.ping_interval + engine.ping_timeout);
                     let stream = Direct::new(stream);
-                    stream.write_now(&[head]);
+                    // If it does not fit into the empty send buffer, what follows will show it.
+                    let _ = stream.write_now(&[head]);
                     Wire::Direct {
                         stream,
                         head: None,
@@ -197,7 +221,8 @@ impl Session {
                 accepted,
                 negotiated,
             } => {
-                if accepted.send(Ok((carrier, ctx.address()))).is_err() {
+                if accepted.send(Ok(Some((carrier, ctx.address())))).is_err() {
+                    log::debug!("an upgrade has failed sid={} why=it is gone", self.sid());
                     return self.server.metrics.count(Counter::UpgradeFailed);
                 }
                 Wire::Mounted {
@@ -225,17 +250,19 @@ impl Session {
     pub(super) fn probe_frame(&mut self, seen: &Seen<'_>) {
         let packet = match seen {
             Seen::Text(text) => engineio::decode_text(self.version, text).ok(),
-            Seen::Ping(payload) => return self.to_probe(websocket::frame(Opcode::Pong, payload)),
+            Seen::Ping(payload) => {
+                return self.answer_probe(websocket::frame(Opcode::Pong, payload));
+            }
             Seen::Pong => return,
             Seen::Violation(err) => {
                 self.count_violation(*err);
-                return self.abandon_upgrade(Some(err.close_code()));
+                return self.abandon_upgrade(err.close_code(), "");
             }
             Seen::Binary(_) | Seen::Close(_) | Seen::End { .. } => None,
         };
         match packet {
             Some(packet) if packet.kind == PacketType::Ping && packet.is_probe() => {
-                self.to_probe(websocket::frame(Opcode::Text, b"3probe"));
+                self.answer_probe(websocket::frame(Opcode::Text, b"3probe"));
                 if let Some(upgrade) = &mut self.upgrade
                     && !std::mem::replace(&mut upgrade.is_probed, true)
                 {
@@ -250,7 +277,12 @@ impl Session {
             _ => {
                 let has_gone = matches!(seen, Seen::Close(_) | Seen::End { .. });
                 let is_probed = self.upgrade.as_ref().is_some_and(Upgrade::is_probed);
-                self.abandon_upgrade(Some(1008));
+                let why = if has_gone {
+                    "the client has gone"
+                } else {
+                    "not a probe"
+                };
+                self.abandon_upgrade(close_code::POLICY_VIOLATION, why);
                 if has_gone && is_probed {
                     self.expect_poll();
                 }
@@ -289,14 +321,22 @@ impl Session {
         }
     }
 
-    fn to_probe(&self, frame: Bytes) {
-        match self.upgrade.as_ref().map(|upgrade| &upgrade.link) {
+    /// Answers on the connection that is being probed. Who does not read the few bytes that this takes, is
+    /// given up: nothing else bounds what is queued there.
+    fn answer_probe(&mut self, frame: Bytes) {
+        let is_taken = match self.upgrade.as_ref().map(|upgrade| &upgrade.link) {
             Some(Link::Direct(stream)) => stream.write_now(&[frame]),
-            Some(Link::Mounted(outlet)) => {
+            Some(Link::Mounted(outlet)) if outlet.queued_bytes() < PROBE_BACKLOG_BYTES => {
                 outlet.push(frame);
                 outlet.wake();
+                true
             }
-            Some(Link::Polling(_) | Link::Gone) | None => {}
+            Some(Link::Mounted(_)) => false,
+            Some(Link::Polling(_) | Link::Gone) | None => true,
+        };
+        if !is_taken {
+            self.server.metrics.count(Counter::SlowConsumer);
+            self.abandon_upgrade(close_code::POLICY_VIOLATION, "the client does not read");
         }
     }
 
@@ -325,12 +365,16 @@ impl Session {
     }
 
     /// Gives the new connection up; the session goes on with polling.
-    pub(super) fn abandon_upgrade(&mut self, close_code: Option<u16>) {
+    pub(super) fn abandon_upgrade(&mut self, code: u16, why: &str) {
         let Some(upgrade) = self.upgrade.take() else {
             return;
         };
         self.server.metrics.count(Counter::UpgradeFailed);
-        let goodbye = websocket::close_frame(close_code.unwrap_or(1000), "");
+        log::debug!(
+            "an upgrade has failed sid={} code={code} why={why}",
+            self.sid()
+        );
+        let goodbye = websocket::close_frame(code, why);
         match upgrade.link {
             Link::Direct(stream) => stream.end(vec![goodbye], true),
             Link::Mounted(outlet) => {
@@ -348,8 +392,7 @@ impl Session {
             .as_ref()
             .is_some_and(|upgrade| upgrade.started.elapsed() >= limit)
         {
-            log::debug!("an upgrade did not end in time sid={}", self.sid());
-            self.abandon_upgrade(Some(1008));
+            self.abandon_upgrade(close_code::POLICY_VIOLATION, "it did not end in time");
         }
     }
 }

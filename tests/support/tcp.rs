@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use greenroom::config::Config;
+use greenroom::config::{Carrier, Config};
 use greenroom::{Server, ServerBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,13 +12,33 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::within;
+use super::{Hearing, ear, within};
 
 /// A server that listens on a port of its own, in a thread of its own, until the process ends.
 #[derive(Clone)]
 pub(crate) struct Listening {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
+}
+
+pub(crate) const CARRIERS: [Carrier; 2] = [Carrier::Direct, Carrier::Mounted];
+
+/// A server whose root namespace has an ear.
+pub(crate) async fn listening(config: Config) -> (Listening, Hearing) {
+    let (handlers, hearing) = ear();
+    let listening = listen(config, |builder| builder.namespace("/", handlers)).await;
+    (listening, hearing)
+}
+
+/// A server for each carrier, and what its handler hears.
+pub(crate) async fn on_both_carriers(config: &Config) -> Vec<(Listening, Hearing)> {
+    let mut servers = Vec::new();
+    for carrier in CARRIERS {
+        let mut config = config.clone();
+        config.server.carrier = carrier;
+        servers.push(listening(config).await);
+    }
+    servers
 }
 
 /// Runs a server with one worker on a free port.
@@ -87,6 +107,25 @@ impl Ws {
         let open = ws.text().await;
         assert!(open.starts_with("0{"), "{open}");
         Ok(ws)
+    }
+
+    /// Opens a WebSocket and nothing more; `query` is added to the URL. The error is the answer to the handshake.
+    pub(crate) async fn try_open_at(
+        listening: &Listening,
+        query: &str,
+    ) -> Result<Self, (u16, String)> {
+        let address = listening.address;
+        let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket{query}");
+        let connecting = tokio_tungstenite::connect_async(url);
+        match within("a websocket", connecting).await {
+            Ok((stream, _)) => Ok(Self(stream)),
+            Err(Error::Http(response)) => {
+                let body = response.body().clone().unwrap_or_default();
+                let body = String::from_utf8_lossy(&body).into_owned();
+                Err((response.status().as_u16(), body))
+            }
+            Err(other) => panic!("{other}"),
+        }
     }
 
     pub(crate) async fn open(listening: &Listening) -> Self {
@@ -208,6 +247,14 @@ pub(crate) fn post(sid: &str, body: &str) -> String {
     )
 }
 
+/// The handshake of a WebSocket.
+pub(crate) fn upgrade(url: &str) -> String {
+    format!(
+        "GET {url} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
 /// A connection on which any bytes can be sent.
 pub(crate) struct Raw {
     pub(crate) stream: TcpStream,
@@ -224,12 +271,17 @@ impl Raw {
 
     /// A WebSocket, after its handshake; `query` is added to the URL.
     pub(crate) async fn websocket(listening: &Listening, query: &str) -> Self {
+        Self::websocket_at(
+            listening,
+            &format!("/socket.io/?EIO=4&transport=websocket{query}"),
+        )
+        .await
+    }
+
+    /// A WebSocket at any URL, after its handshake.
+    pub(crate) async fn websocket_at(listening: &Listening, url: &str) -> Self {
         let mut raw = Self::connect(listening).await;
-        let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        raw.write(request.as_bytes()).await;
+        raw.write(upgrade(url).as_bytes()).await;
         let end = raw.until(|bytes| find(bytes, b"\r\n\r\n")).await;
         let head = String::from_utf8(raw.take(end + 4)).unwrap();
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
@@ -250,6 +302,13 @@ impl Raw {
         within("a write", self.stream.write_all(bytes))
             .await
             .unwrap();
+    }
+
+    /// The status of the response that has begun to arrive.
+    pub(crate) async fn status(&mut self) -> u16 {
+        let end = self.until(|bytes| find(bytes, b"\r\n")).await;
+        let line = String::from_utf8_lossy(&self.received[..end]).into_owned();
+        line.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
     /// The text of the next frame; panics at any other.
