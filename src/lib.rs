@@ -1,4 +1,4 @@
-//! Greenroom: an actor-based Socket.IO server.
+//! Greenroom: an actor-based Socket.IO cluster server.
 //!
 //! A binary that serves a chat, and a crate: applications are handler actors, registered for a
 //! namespace, that receive each event as a message. Real Socket.IO clients of every version connect to
@@ -47,6 +47,7 @@
 //! |---|---|
 //! | write a handler | [`Handlers`], [`Event`] and [`On`], [`Connect`], [`Ack`], [`Socket`] |
 //! | emit from anywhere | [`Server`], [`Namespace`], [`Broadcast`] |
+//! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
 //! | configure it | [`config`] |
@@ -61,7 +62,9 @@
 //!
 //! Ours alone: a **hub** has the seats and rooms of one worker; an **outbox** is what waits to be written
 //! to one client; a **parcel** is one packet in an outbox, shared by all that get it; a **carrier** is the
-//! way a WebSocket reaches us; a **fan-out** is a broadcast on its way to the hubs.
+//! way a WebSocket reaches us; a **fan-out** is a broadcast on its way to the hubs. In a cluster a **node** is one
+//! server; a **lease** is the key in Redis that says that it lives; an **entry** is a socket in the list of what it
+//! has stored; the **canary** is a message to itself that shows whether it hears.
 //!
 //! ## Who owns what
 //!
@@ -69,7 +72,9 @@
 //! |---|---|---|---|
 //! | `Session` (`src/session`) | one per client, on the worker that answered its handshake | the state of the session, its sockets, its upgrade; reads its WebSocket | runs inside a response body |
 //! | `Hub` (`src/hub`) | one per worker and server | seats, outboxes, this worker's rooms, heartbeats; writes to the clients | awaits; parses a packet |
-//! | `Registry` (`src/registry`) | one per server, on its own thread | which socket of this node is in which room, for those who ask | stands on the delivery path |
+//! | `Registry` (`src/registry`) | one per server, on its own thread | which socket of this node is in which room; the data connection; questions to the cluster and their answers | stands on the delivery path |
+//! | `Publisher` (`src/publisher.rs`) | one per server, if it has a Redis | the publish connection, what waits for it | blocks a sender |
+//! | `Subscriber` (`src/subscriber`) | one per server, beside the publisher | the subscribe connection, which channels are wanted | delivers to a session itself |
 //! | handler actors | one per worker, or one for all: the author's choice | the application | are known by type in our code |
 //!
 //! The truth about a socket (its rooms, data, outstanding acks) is in the socket itself, which handles
@@ -87,7 +92,16 @@
 //!    that its rooms name.
 //! 3. **A poll** is answered from the outbox without waking the session; what a POST brings goes through the
 //!    session as frames do.
-//! 4. **The end.** Whatever ends a session goes through one function, `Session::finish`: handlers are told
+//! 4. **A broadcast in a cluster.** On the caller's thread it is also encoded for the other servers and queued for
+//!    the publisher, which writes what has gathered since its last write at once. The subscriber of another node drops
+//!    what is its own and what is for rooms without members there before it decodes anything; of the rest it transcodes
+//!    the arguments into the packet of its clients, and makes one fan-out. Nobody waits for Redis on this way.
+//! 5. **A join in a cluster.** The hub tells `Locals` of the first member of a room; with exact subscriptions the
+//!    subscriber hears of it from there. The registry's store writes the difference between what a socket is in and what
+//!    Redis has, in batches, one on its way at a time.
+//! 6. **A question to the cluster** is asked by the registry: it counts who listens, publishes, and collects answers until
+//!    all are there or the time is up. What is there then is the answer, with the names of the silent.
+//! 7. **The end.** Whatever ends a session goes through one function, `Session::finish`: handlers are told
 //!    (rooms still readable), hub and registry forget, the transport gets a last word.
 //!
 //! ## Two carriers
@@ -99,11 +113,25 @@
 //! another worker. `actix_web_actors` answers the mounted handshake; its codec is not used, since it hides
 //! the bits that compression needs and leaves fragments unjoined.
 //!
+//! ## Redis
+//!
+//! Three connections with three owners. None of them is needed for anything between the clients of one node: away, slow or
+//! broken, it costs the messages between nodes (counted as `publish_lost`) and nothing else. Each owner dials again for
+//! ever; `Health` makes one line in the log of it when the first breaks and one when the last is back.
+//!
+//! The wire is that of `@socket.io/redis-adapter` ([`protocol::adapter`]), read with all tolerances that are known to be
+//! needed and written so that every peer survives it. `Cluster` is the seam: it names operations, and other wires (the
+//! sharded adapter, streams) would take their place there and in the subscriber.
+//!
+//! What is stored are the SETs of the first Redis adapters, kept true: a lease for each node, which others reap when it
+//! has run out; a comparison with what is true after each break, flush or restart (`registry/store`).
+//!
 //! ## Order
 //!
 //! 1. Packets of one session reach a given handler in the order of their arrival.
 //! 2. Everything one handler actor sends to one socket (emits, broadcasts, acks) arrives in the order of the
 //!    calls. A thread always takes the same way to a hub: a call if the hub is its own, a message if not.
+//! 3. From one node to another: the order of publishing. Between nodes none.
 //!
 //! ## Bounds
 //!
@@ -114,7 +142,8 @@
 //! ## What is hot
 //!
 //! `Reader::decode`, `Session::packet`, `Session::event`, `Space::select`, `Hub::fan_out`, `Seat::push`,
-//! `Seat::flush`, `Direct::poll_read`, `Direct::write`. Each begins with a `// Hot:` comment that says what it
+//! `Seat::flush`, `Direct::poll_read`, `Direct::write`; in a cluster `adapter::encode`, `Publications::push`,
+//! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. The socket write is most of a delivery: elsewhere clarity wins.
 
 mod carrier;

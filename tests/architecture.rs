@@ -27,8 +27,14 @@ const LAYERS: &[(&str, &str)] = &[
         "moves the bytes of a WebSocket; does not know what a packet is",
     ),
     ("hub", "one per worker: seats, rooms, fan-out"),
+    ("cluster", "what a server shares with others, in operations"),
+    ("publisher", "one per server: the publish connection"),
     ("registry", "one per process: who is where"),
     ("namespace", "what handler authors see"),
+    (
+        "subscriber",
+        "one per server: hears the others, tells hubs and registry",
+    ),
     ("recovery", "keeps what clients missed, per room and socket"),
     ("engine", "Engine.IO without Socket.IO on top"),
     (
@@ -63,9 +69,29 @@ const UPWARD: &[(&str, &str, &str)] = &[
         "a hub reads the configuration and the counters in `Shared`",
     ),
     (
+        "hub",
+        "subscriber",
+        "who waits for a join is passed on behind it, as `Confirm`",
+    ),
+    (
+        "cluster",
+        "namespace",
+        "rooms are named, answers are `BroadcastAcks`, who has none is `Silent`",
+    ),
+    (
         "registry",
         "namespace",
         "members are sockets; watchers hear `RoomEvent`",
+    ),
+    (
+        "namespace",
+        "subscriber",
+        "the table of namespaces says which have to be heard",
+    ),
+    (
+        "subscriber",
+        "server",
+        "what is heard reaches all hubs through `Shared`",
     ),
     (
         "namespace",

@@ -59,6 +59,16 @@ pub(crate) struct Peer {
     pub(crate) route: String,
 }
 
+type ReadGauges = dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync;
+
+struct Gauges(Box<ReadGauges>);
+
+impl std::fmt::Debug for Gauges {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0()).finish()
+    }
+}
+
 /// See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -79,6 +89,8 @@ pub(crate) struct Cluster {
     own: OnceLock<Peer>,
     /// The other servers of our own kind that live.
     peers: RwLock<Vec<Peer>>,
+    /// What the store has to tell; see [`Cluster::gauges`].
+    gauges: OnceLock<Gauges>,
     /// The counts of servers lately, by namespace.
     counts: Mutex<Vec<(Instant, ByteString, usize)>>,
 }
@@ -97,6 +109,7 @@ impl Cluster {
             rooms: OnceLock::new(),
             own: OnceLock::new(),
             peers: RwLock::default(),
+            gauges: OnceLock::new(),
             counts: Mutex::default(),
             uid,
             settings,
@@ -106,6 +119,16 @@ impl Cluster {
 
     pub(crate) fn is_exact(&self) -> bool {
         self.settings.subscription == Subscription::Exact
+    }
+
+    pub(crate) fn set_gauges(&self, gauges: Box<ReadGauges>) {
+        let _ = self.gauges.set(Gauges(gauges));
+    }
+
+    /// Numbers for the operator: what was lost, and how far the store is behind.
+    pub(crate) fn gauges(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let stored = self.gauges.get().map(|gauges| gauges.0()).unwrap_or_default();
+        std::iter::once(("publish_lost", self.health.lost())).chain(stored)
     }
 
     // --- what happens to rooms, told by the hubs ---

@@ -11,6 +11,7 @@ mod handshake;
 mod remote;
 mod server_event;
 mod socket;
+mod socket_rooms;
 mod socket_state;
 mod table;
 

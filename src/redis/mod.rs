@@ -27,7 +27,6 @@ mod tests;
 pub use crate::config::RedisUrl;
 pub use endpoint::{Endpoint, Endpoints};
 
-pub(crate) use ::redis::ServerError;
 pub(crate) use backoff::Backoff;
 pub(crate) use error::{Cause, LinkError};
 pub(crate) use link::Link;

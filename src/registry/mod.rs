@@ -90,7 +90,10 @@ impl Registry {
     pub(crate) fn new(cluster: Option<Arc<Cluster>>) -> Self {
         let store = cluster.as_ref().and_then(|cluster| {
             if cluster.settings.store_membership {
-                return Some(Store::start(settings(cluster)));
+                let store = Store::start(settings(cluster));
+                let stats = store.stats();
+                cluster.set_gauges(Box::new(move || stats.read()));
+                return Some(store);
             }
             // A connection that is not wanted is not missing.
             cluster.health.up(Part::Data);

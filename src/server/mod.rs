@@ -98,11 +98,13 @@ impl Server {
         self.0.n_connections.load(Ordering::Relaxed)
     }
 
-    /// What was counted since the start: refusals and failures, by cause.
+    /// What was counted since the start: refusals and failures, by cause. In a cluster also what was lost on the way to
+    /// Redis, and the state of the stored membership (`membership_pending`: sockets that are not written yet,
+    /// `membership_lag_ms`: how long the oldest of them has been waiting).
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let lost = self.0.cluster.as_ref().map(|cluster| cluster.health.lost());
-        let lost = lost.map(|lost| ("publish_lost", lost));
-        self.0.metrics.read().chain(lost)
+        let cluster = self.0.cluster.as_ref();
+        let gauges = cluster.into_iter().flat_map(|cluster| cluster.gauges());
+        self.0.metrics.read().chain(gauges)
     }
 
     /// The configuration.

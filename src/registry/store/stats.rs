@@ -78,6 +78,22 @@ impl StoreStats {
         self.is_synced.load(Ordering::Relaxed)
     }
 
+    /// All of it, by name.
+    pub(crate) fn read(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("membership_pending", self.n_pending() as u64),
+            (
+                "membership_lag_ms",
+                u64::try_from(self.lag().as_millis()).unwrap_or(u64::MAX),
+            ),
+            ("membership_flushes", self.n_flushes()),
+            ("membership_rewrites", self.n_rewrites()),
+            ("membership_reaped", self.n_reaped()),
+            ("membership_errors", self.n_errors()),
+            ("membership_synced", u64::from(self.is_synced())),
+        ]
+    }
+
     /// Since when something waits to be written.
     pub(super) fn set_oldest(&self, since: Option<Instant>) {
         let at = since.map_or(0, |since| {
