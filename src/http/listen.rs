@@ -204,11 +204,13 @@ async fn until_the_end(
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
+        // Nobody counts on us from now on; what Redis has of us goes, whoever is still here.
+        let leaving = closing
+            .iter()
+            .map(|server| server.leave_cluster(server.config().server.shutdown_timeout));
         // Who has not gone by then is cut off.
-        let _ = tokio::time::timeout(FAREWELL, all_gone).await;
-        let budget = closing.iter().map(|server| server.config().server.shutdown_timeout).max();
-        let leaving = closing.iter().map(|server| server.leave_cluster(budget.unwrap_or_default()));
-        futures_util::future::join_all(leaving).await;
+        let gone = tokio::time::timeout(FAREWELL, all_gone);
+        let _ = tokio::join!(gone, futures_util::future::join_all(leaving));
         handle.stop(true).await;
     });
     ended

@@ -102,7 +102,12 @@ impl RemoteSocket {
     }
 
     fn address(&self) -> Broadcast {
-        Broadcast::new(Arc::clone(&self.nsp)).to(&self.id)
+        let address = Broadcast::new(Arc::clone(&self.nsp)).to(&self.id);
+        match &self.here {
+            // As long as it is here, the other servers need not hear of it.
+            Some(socket) if socket.is_connected() => address.local(),
+            _ => address,
+        }
     }
 
     /// Emits to it; see [`Socket::emit`].

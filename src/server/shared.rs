@@ -294,9 +294,11 @@ impl Shared {
         Rc::clone(&kept.1)
     }
 
+    /// Tells the registry, and waits for no answer.
     pub(crate) fn tell_registry<M>(&self, message: impl FnOnce() -> M)
     where
-        M: Message<Result = ()> + Send + 'static,
+        M: Message + Send + 'static,
+        M::Result: Send,
         Registry: Handler<M>,
         Context<Registry>: ToEnvelope<Registry, M>,
     {

@@ -159,9 +159,9 @@ impl Wanted {
     pub(super) fn forget_standing(&mut self) {
         self.standing.clear();
         self.dirty = self.sources.keys().cloned().collect();
-        // Counted last.
-        self.dirty
-            .sort_by_key(|name| matches!(self.sources.get(name), Some(Source::Requests(_))));
+        // Who listens to requests is counted: they come last. Patterns together, since a command has one kind.
+        let is_request = |name| matches!(self.sources.get(name), Some(Source::Requests(_)));
+        self.dirty.sort_by_key(|name| (is_request(name), name.0));
     }
 
     /// What has to be done next, if anything: it counts as done.
