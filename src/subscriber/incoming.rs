@@ -20,6 +20,8 @@ use crate::registry::AnswerRequest;
 /// How long acks are relayed to a server that does not say how long it waits.
 const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(60);
 
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
 impl Subscriber {
     pub(super) fn incoming(&self, message: redis::Msg) {
         let is_pattern = message.from_pattern();
@@ -68,12 +70,26 @@ impl Subscriber {
     }
 
     fn junk(&self, junk: Junk, channel: &str) {
-        let counter = match junk {
-            Junk::Foreign => Counter::ClusterForeign,
-            _ => Counter::ClusterJunk,
-        };
-        self.server.metrics.count(counter);
+        if junk == Junk::Foreign {
+            self.server.metrics.count(Counter::ClusterForeign);
+            return self.warn_of_foreigners(channel);
+        }
+        self.server.metrics.count(Counter::ClusterJunk);
         log::debug!("a message of the cluster is ignored channel={channel} err={junk}");
+    }
+
+    /// What the streams adapter publishes ends every Node.js server that uses the classic one with the same prefix:
+    /// that is worth more than a counter, but not a line for each.
+    fn warn_of_foreigners(&self, channel: &str) {
+        let now = Instant::now();
+        let is_due = |last: Instant| now.duration_since(last) >= BETWEEN_WARNINGS;
+        if self.warned.get().is_none_or(is_due) {
+            self.warned.set(Some(now));
+            log::warn!(
+                "servers with another adapter (streams) publish on our channels, which Node.js servers do not survive: \
+                 they need another redis.key channel={channel}"
+            );
+        }
     }
 
     // Hot: our own message is known by its first bytes. Another is copied once, its head decoded, its arguments

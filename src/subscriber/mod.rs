@@ -8,6 +8,7 @@
 mod incoming;
 mod wanted;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,6 +74,8 @@ pub(crate) struct Subscriber {
     left: Vec<oneshot::Sender<()>>,
     /// How a broadcast begins that we have published ourselves.
     own_head: Vec<u8>,
+    /// When the log was told of other adapters on our channels.
+    warned: Cell<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Subscriber {
@@ -103,6 +106,7 @@ impl Subscriber {
             is_leaving: false,
             left: Vec::new(),
             own_head,
+            warned: Cell::new(None),
         }
     }
 
