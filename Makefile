@@ -58,9 +58,10 @@ test-nginx: servers tests/node_modules/.package-lock.json
 test-browser: servers static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
 	node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js
 
-# Both in one go: apart, cargo would build some dependencies twice, with and without the features that tests add.
+# In the profile of the tests, which have built most of it: a release build would be minutes more. Both in one go: apart,
+# cargo would build some dependencies twice, with and without the features that tests add.
 servers:
-	cargo build --locked --release --bin greenroom --example fixture
+	cargo build --locked --bin greenroom --example fixture
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --no-audit --no-fund --prefix $*

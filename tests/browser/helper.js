@@ -1,6 +1,6 @@
 // Starts the chat server and people with browsers of their own.
 //
-// CHAT_CMD is the server's command line (default: target/release/greenroom), run in the root of the repository with
+// CHAT_CMD is the server's command line (default: target/debug/greenroom), run in the root of the repository with
 // HOST and PORT set. CHROMIUM is the browser (default: /usr/bin/chromium).
 
 import assert from "node:assert/strict";
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const COMMAND = process.env.CHAT_CMD ?? "target/release/greenroom";
+const COMMAND = process.env.CHAT_CMD ?? "target/debug/greenroom";
 const DEADLINE_MS = 10000;
 
 async function freePort() {
