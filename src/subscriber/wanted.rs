@@ -160,7 +160,7 @@ impl Wanted {
         self.standing.clear();
         self.dirty = self.sources.keys().cloned().collect();
         // Who listens to requests is counted: they come last. Patterns together, since a command has one kind.
-        let is_request = |name| matches!(self.sources.get(name), Some(Source::Requests(_)));
+        let is_request = |name: &Name| matches!(self.sources.get(name), Some(Source::Requests(_)));
         self.dirty.sort_by_key(|name| (is_request(name), name.0));
     }
 
