@@ -73,7 +73,7 @@
 //! | `Session` (`src/session`) | one per client, on the worker that answered its handshake | the state of the session, its sockets, its upgrade; reads its WebSocket | runs inside a response body |
 //! | `Hub` (`src/hub`) | one per worker and server | seats, outboxes, this worker's rooms, heartbeats; writes to the clients | awaits; parses a packet |
 //! | `Registry` (`src/registry`) | one per server, on its own thread | which socket of this node is in which room; the data connection; questions to the cluster and their answers | stands on the delivery path |
-//! | `Publisher` (`src/publisher.rs`) | one per server, if it has a Redis | the publish connection, what waits for it | blocks a sender |
+//! | `Publisher` (`src/publisher.rs`) | one per server, if it has a Redis, on a thread with the next (of one worker: on it) | the publish connection, what waits for it | blocks a sender |
 //! | `Subscriber` (`src/subscriber`) | one per server, beside the publisher | the subscribe connection, which channels are wanted | delivers to a session itself |
 //! | handler actors | one per worker, or one for all: the author's choice | the application | are known by type in our code |
 //!

@@ -36,6 +36,10 @@ pub(crate) fn run(
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         n => n,
     };
+    for server in &servers {
+        let shared = server.shared();
+        shared.has_one_worker.store(workers == 1, Ordering::Relaxed);
+    }
     let listening = Listening {
         address,
         workers,

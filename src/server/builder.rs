@@ -239,6 +239,7 @@ impl ServerBuilder {
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
             subscriber: OnceLock::new(),
+            has_one_worker: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),

@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(super) hubs_generation: AtomicU64,
     pub(super) registry: OnceLock<Addr<Registry>>,
     pub(super) subscriber: OnceLock<Addr<Subscriber>>,
+    /// It runs by itself, on one thread.
+    pub(crate) has_one_worker: AtomicBool,
     /// Set once, before the sessions are told to end: nobody comes in any more.
     pub(crate) is_ending: AtomicBool,
     pub(super) n_connections: AtomicUsize,
@@ -219,13 +221,20 @@ impl Shared {
         hub
     }
 
-    /// Starts the actors that own the pub/sub connections, on a thread of theirs.
+    /// Starts the actors that own the pub/sub connections: on a thread of theirs, or on the worker if it is the only
+    /// one. Then there is no other core that could take work from it, and each message would cost the turns of two
+    /// threads.
     fn join_cluster(self: &Arc<Self>, cluster: &Arc<Cluster>) -> Addr<Subscriber> {
-        let arbiter = Arbiter::new().handle();
         let publisher = Publisher::new(Arc::clone(cluster));
-        Publisher::start_in_arbiter(&arbiter, |_| publisher);
         let subscriber = Subscriber::new(Arc::clone(self), Arc::clone(cluster));
-        let subscriber = Subscriber::start_in_arbiter(&arbiter, |_| subscriber);
+        let subscriber = if self.has_one_worker.load(Ordering::Relaxed) {
+            publisher.start();
+            subscriber.start()
+        } else {
+            let arbiter = Arbiter::new().handle();
+            Publisher::start_in_arbiter(&arbiter, |_| publisher);
+            Subscriber::start_in_arbiter(&arbiter, |_| subscriber)
+        };
         if cluster.is_exact() {
             // Rooms that were there before are asked for when it connects.
             let _ = cluster.rooms.set(subscriber.clone().recipient());
