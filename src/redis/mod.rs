@@ -26,9 +26,10 @@ mod tests;
 
 pub use crate::config::RedisUrl;
 pub use endpoint::{Endpoint, Endpoints};
+pub use error::LinkError;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use error::{Cause, LinkError};
+pub(crate) use error::Cause;
 pub(crate) use link::Link;
 #[cfg(test)]
 pub(crate) use tests::servers;
