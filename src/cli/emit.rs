@@ -23,6 +23,9 @@ Examples:
 
 Arguments that begin with a minus and are no numbers follow `--`.";
 
+/// What is no event. (`requires = "event"` would not do: clap requires nothing that is in conflict with what is there.)
+const ORDERS: [&str; 3] = ["join", "leave", "disconnect"];
+
 /// Send an event to clients, or make them join, leave or go, through Redis
 ///
 /// Ends when Redis has the message. Whether anybody heard it is not known.
@@ -48,13 +51,13 @@ pub(super) struct Emit {
     #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new())]
     except: Vec<String>,
     /// Not to clients that cannot take it at once
-    #[arg(long, requires = "event")]
+    #[arg(long, conflicts_with_all = ORDERS)]
     volatile: bool,
     /// One more argument, binary: what is in this file; may be repeated
-    #[arg(long, value_name = "FILE", requires = "event")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ORDERS)]
     binary: Vec<PathBuf>,
     /// One more argument, binary: what comes on the standard input
-    #[arg(long, requires = "event", conflicts_with = "binary")]
+    #[arg(long, conflicts_with_all = ORDERS, conflicts_with = "binary")]
     binary_stdin: bool,
     /// No event: make the sockets join this room; may be repeated
     #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new())]
@@ -66,10 +69,10 @@ pub(super) struct Emit {
     #[arg(long)]
     disconnect: bool,
     /// With --disconnect: end their whole sessions
-    #[arg(long, requires = "disconnect")]
+    #[arg(long, conflicts_with_all = ["event", "join", "leave"])]
     close: bool,
     /// To the handlers of the servers, not to clients
-    #[arg(long, requires = "event", conflicts_with_all = ["to", "except", "volatile"])]
+    #[arg(long, conflicts_with_all = ORDERS, conflicts_with_all = ["to", "except", "volatile"])]
     server_side: bool,
     #[command(flatten)]
     which: Which,

@@ -13,17 +13,15 @@ use greenroom::redis::Endpoints;
 
 pub(crate) use failure::Failure;
 
-const ENVIRONMENT: &str = "\
-Settings come from config.toml in the working directory, and from the environment: each key of the
-file as GREENROOM_<SECTION>__<KEY>, and HOST, PORT and REDIS_URL for server.host, server.port and
-redis.uri. RUST_LOG says what is logged.
-
-Exit codes: 0 done, 1 failed (Redis cannot be reached, the port is taken), 2 wrong settings or a
-wrong command line.";
-
 /// A Socket.IO server of actors. Without a command it serves, until SIGTERM or ctrl-c.
+///
+/// Settings come from config.toml in the working directory, and from the environment: each key of the file as
+/// GREENROOM_<SECTION>__<KEY>, and HOST, PORT and REDIS_URL for server.host, server.port and redis.uri. RUST_LOG says
+/// what is logged.
+///
+/// Exit codes: 0 done, 1 failed (Redis cannot be reached, the port is taken), 2 wrong settings or a wrong command line.
 #[derive(Debug, Parser)]
-#[command(version, after_help = ENVIRONMENT)]
+#[command(version)]
 pub(crate) struct CommandLine {
     /// Read the settings from this file, in the place of config.toml
     #[arg(long, global = true, value_name = "FILE")]
