@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 #[path = "support/redis.rs"]
+#[allow(unreachable_pub, reason = "tests inside the crate use it too")]
 mod servers;
 
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ mod emitter;
 #[path = "readme/mounted.rs"]
 mod mounted;
 #[path = "support/redis.rs"]
+#[allow(unreachable_pub, reason = "tests inside the crate use it too")]
 mod servers;
 
 use std::error::Error;
