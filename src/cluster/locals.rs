@@ -120,8 +120,8 @@ impl Locals {
     pub(crate) fn may_have(&self, nsp: u32, room: &str) -> bool {
         // First those that come: who has come since is in the room already.
         let lookup = Lookup { nsp, room };
-        let is_coming = self.n_coming.load(Ordering::Acquire) > 0
-            && self.coming.read().contains_key(&lookup);
+        let is_coming =
+            self.n_coming.load(Ordering::Acquire) > 0 && self.coming.read().contains_key(&lookup);
         is_coming || self.has(nsp, room)
     }
 
