@@ -48,6 +48,7 @@
 //! | write a handler | [`Handlers`], [`Event`] and [`On`], [`Connect`], [`Ack`], [`Socket`] |
 //! | emit from anywhere | [`Server`], [`Namespace`], [`Broadcast`] |
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
+//! | emit from a program that is no server | [`Emitter`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
 //! | configure it | [`config`] |
@@ -149,6 +150,7 @@
 mod carrier;
 mod cluster;
 pub mod config;
+mod emitter;
 pub mod engine;
 mod error;
 pub mod handlers;
@@ -167,6 +169,7 @@ mod subscriber;
 pub mod testing;
 
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
+pub use emitter::{Emitter, EmitterBroadcast, EmitterError};
 pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, JoinError, Refusal, to_value};
 pub use http::{HeaderHook, RequestHead, pages::pages};
 pub use namespace::{
@@ -177,6 +180,7 @@ pub use namespace::{
 pub use protocol::DisconnectReason;
 pub use protocol::engineio::{ProtocolVersion, SocketId, Transport};
 pub use protocol::socketio::{Args, Binary, Value};
+pub use registry::{DeadNode, GcError, GcReport, gc};
 pub use server::{Server, ServerBuilder};
 
 /// What most programs need: `use greenroom::prelude::*;`.

@@ -1,4 +1,6 @@
-//! The server as a program: the chat and its page, set up by `config.toml`.
+//! The server as a program: the chat and its page, set up by `config.toml`, and commands for its cluster.
+
+mod cli;
 
 use std::error::Error as _;
 use std::process::ExitCode;
@@ -7,28 +9,29 @@ use greenroom::config::Config;
 use greenroom::handlers::chat;
 use greenroom::{Error, Server, pages};
 
+use cli::{CommandLine, Failure};
+
 /// glibc's allocator grows and shrinks its arenas with every burst of polls: a system call per six of them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Something in the configuration is wrong.
+/// Something in the settings or on the command line is wrong; clap ends with the same.
 const EXIT_CONFIG: u8 = 2;
 
 fn main() -> ExitCode {
-    match run() {
+    match CommandLine::read().run(serve) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            eprintln!("greenroom: {}", explain(&err));
-            match err {
-                Error::Config(_) => EXIT_CONFIG.into(),
-                _ => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("greenroom: {}", explain(&failure));
+            match failure.is_of_the_settings() {
+                true => EXIT_CONFIG.into(),
+                false => ExitCode::FAILURE,
             }
         }
     }
 }
 
-fn run() -> Result<(), Error> {
-    let config = Config::load()?;
+fn serve(config: Config) -> Result<(), Error> {
     let filter = env_logger::Env::default().default_filter_or(&config.log.filter);
     env_logger::Builder::from_env(filter).init();
     let folder = config.server.static_dir.clone();
@@ -43,7 +46,7 @@ fn run() -> Result<(), Error> {
 }
 
 /// An error and its causes in one line.
-fn explain(err: &Error) -> String {
+fn explain(err: &Failure) -> String {
     let mut text = err.to_string();
     let mut cause = err.source();
     while let Some(err) = cause {

@@ -35,6 +35,10 @@ const LAYERS: &[(&str, &str)] = &[
         "subscriber",
         "one per server: hears the others, tells hubs and registry",
     ),
+    (
+        "emitter",
+        "for programs that are no servers; says rooms as `namespace` does",
+    ),
     ("recovery", "keeps what clients missed, per room and socket"),
     ("engine", "Engine.IO without Socket.IO on top"),
     (
@@ -361,7 +365,7 @@ fn imports_go_downward() {
     let mut wrong = Vec::new();
     for source in sources() {
         let from = module(&source.path);
-        if ["lib", "main"].contains(&from) {
+        if from == "lib" || is_binary(&source) {
             continue;
         }
         for name in from_root(&source) {
@@ -443,20 +447,27 @@ fn handlers_use_the_public_face_alone() {
     }
 }
 
+/// Whether a file belongs to the program and not to the library.
+fn is_binary(source: &Source) -> bool {
+    ["main", "cli"].contains(&module(&source.path))
+}
+
 #[test]
 fn the_binary_uses_the_public_face_alone() {
-    let sources = sources();
-    let main = sources
-        .iter()
-        .find(|source| source.path == "main.rs")
-        .unwrap();
-    // Without modules of its own, all that a binary can reach of the crate is what is public.
-    let has_modules = main
-        .code
-        .lines()
-        .any(|line| line.trim_start().starts_with("mod "));
-    assert!(!has_modules && !main.code.contains("include!"));
-    assert!(names(&main.code, "greenroom"));
+    // Without modules of the library, all that a binary can reach of the crate is what is public.
+    for source in sources().iter().filter(|source| is_binary(source)) {
+        let Source { path, code, .. } = source;
+        let modules: Vec<&str> = code
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("mod "))
+            .map(identifier)
+            .collect();
+        let is_main = path == "main.rs";
+        assert!(!is_main || modules == ["cli"], "{path}: {modules:?}");
+        let is_plain = !code.contains("include!") && !code.contains("#[path");
+        assert!(is_plain, "{path} takes code from elsewhere");
+        assert!(names(code, "greenroom"), "{path} does without the crate");
+    }
 }
 
 #[test]

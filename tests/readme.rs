@@ -7,8 +7,13 @@
 
 #[path = "readme/chat.rs"]
 mod chat;
+#[path = "readme/emitter.rs"]
+mod emitter;
 #[path = "readme/mounted.rs"]
 mod mounted;
+#[path = "support/redis.rs"]
+#[allow(unreachable_pub, reason = "tests inside the crate use it too")]
+mod servers;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,7 +25,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use greenroom::Value;
 use greenroom::config::Config;
+use greenroom::protocol::adapter;
+use servers::Redis;
 
 const README: &str = include_str!("../README.md");
 
@@ -41,6 +50,10 @@ enum Promise {
     RunsAllTests,
     /// Ends well, and then there is this file.
     Makes(&'static str),
+    /// Ends well, and has published something on this channel of a Redis.
+    Publishes(&'static str),
+    /// Ends well and prints this about a Redis that is empty.
+    Prints(&'static str),
 }
 
 /// Paths and what they begin with.
@@ -58,6 +71,18 @@ const COMMANDS: &[(&str, Promise)] = &[
     (
         "cargo doc --no-deps",
         Promise::Makes("target/doc/greenroom/index.html"),
+    ),
+    (
+        "cargo run --release -- emit --to lobby said server Hello.",
+        Promise::Publishes("socket.io#/#lobby#"),
+    ),
+    (
+        "cargo run --release -- emit --to lobby --except staff --disconnect",
+        Promise::Publishes("socket.io-request#/#"),
+    ),
+    (
+        "cargo run --release -- gc --dry-run",
+        Promise::Prints("nothing to remove; 0 living nodes\n"),
     ),
 ];
 
@@ -117,8 +142,8 @@ fn every_block_has_a_test() {
         );
     }
     let count = |language| of_language(language).len();
-    // Three of Rust: the chat, the test of it, the application. Each of the others is run below.
-    assert_eq!((count("rust"), count("toml"), count("js")), (3, 2, 1));
+    // Four of Rust: the chat, the application, the test of the chat, the emitter. Each of the others is run below.
+    assert_eq!((count("rust"), count("toml"), count("js")), (4, 2, 1));
 }
 
 #[test]
@@ -127,6 +152,7 @@ fn the_rust_blocks_are_what_is_run_here() {
     let chat = [rust[0], "\n", rust[2]].concat();
     assert!(include_str!("readme/chat.rs").ends_with(&format!("\n\n{chat}")));
     assert!(include_str!("readme/mounted.rs").ends_with(&format!("\n\n{}", rust[1])));
+    assert!(include_str!("readme/emitter.rs").ends_with(&format!("\n\n{}", rust[3])));
 }
 
 #[test]
@@ -186,6 +212,67 @@ fn the_application_has_both_routes() {
 }
 
 #[test]
+fn the_emitter_publishes_what_it_says() {
+    if let Some(ended) = as_program("emitter", emitter::run) {
+        return ended.unwrap();
+    }
+    let redis = Redis::start();
+    let mut connection = hearing(&redis);
+    let mut messages = connection.as_pubsub();
+    messages.psubscribe("*").unwrap();
+    let mut program = this_test("the_emitter_publishes_what_it_says", "emitter");
+    program.env("REDIS_URL", redis.url());
+    let ended = program.stdout(Stdio::null()).status().unwrap();
+    assert!(ended.success());
+    for (channel, event, args) in [
+        (
+            "socket.io#/#lobby#",
+            "said",
+            &["server", "Closing time."][..],
+        ),
+        ("socket.io#/admin#", "closed", &["lobby"]),
+    ] {
+        let message = messages.get_message().unwrap();
+        assert_eq!(message.get_channel_name(), channel);
+        let payload = Bytes::copy_from_slice(message.get_payload_bytes());
+        let heard = adapter::decode(&payload).unwrap();
+        assert_eq!(heard.name, event);
+        let args: Vec<_> = args
+            .iter()
+            .map(|arg| Value::String((*arg).into()))
+            .collect();
+        assert_eq!(heard.args.to_values().unwrap(), args);
+    }
+}
+
+/// A connection to a Redis that waits no longer than it has to for what it hears.
+fn hearing(redis: &Redis) -> redis::Connection {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let connection = client.get_connection().unwrap();
+    connection.set_read_timeout(Some(DEADLINE)).unwrap();
+    connection
+}
+
+/// A command publishes something on this channel.
+fn publishes(mut command: Command, channel: &str) {
+    let redis = Redis::start();
+    let mut connection = hearing(&redis);
+    let mut messages = connection.as_pubsub();
+    messages.psubscribe("*").unwrap();
+    let ended = command.env("REDIS_URL", redis.url()).status().unwrap();
+    assert!(ended.success(), "{command:?}");
+    let message = messages.get_message().unwrap();
+    assert_eq!(message.get_channel_name(), channel, "{command:?}");
+}
+
+fn prints(mut command: Command, text: &str) {
+    let redis = Redis::start();
+    let output = command.env("REDIS_URL", redis.url()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+}
+
+#[test]
 fn every_command_keeps_its_promise() {
     let commands = commands();
     for (known, _) in COMMANDS {
@@ -223,6 +310,8 @@ fn every_command_keeps_its_promise() {
                 assert!(in_root(command).status().unwrap().success(), "{command}");
                 assert!(root().join(file).exists(), "{command}");
             }
+            Promise::Publishes(channel) => publishes(in_root(command), channel),
+            Promise::Prints(text) => prints(in_root(command), text),
         }
     }
 }
@@ -323,6 +412,15 @@ fn as_program<E: Into<Box<dyn Error>>>(
     })
 }
 
+/// This test, to be started anew as a program.
+fn this_test(test: &str, program: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([test, "--exact", "--nocapture"])
+        .env(PROGRAM, program);
+    command
+}
+
 /// A process that serves, and those that it started. Killed at the end of the test.
 struct Running {
     child: Child,
@@ -334,11 +432,7 @@ struct Running {
 impl Running {
     /// Starts this test anew, as a program.
     fn this_test(test: &str, program: &str) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command
-            .args([test, "--exact", "--nocapture"])
-            .env(PROGRAM, program);
-        Self::start(command)
+        Self::start(this_test(test, program))
     }
 
     /// Starts a server on a port that the system chooses, and waits until it listens.

@@ -23,7 +23,7 @@ use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use health::{Health, Part};
-pub(crate) use locals::Locals;
+pub(crate) use locals::{Coming, Locals};
 pub(crate) use pending::{Answered, Pending};
 pub(crate) use publications::{Publication, Publications};
 

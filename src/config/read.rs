@@ -108,6 +108,20 @@ impl Config {
         environment::merged(&text, &variables)?.try_into()
     }
 
+    /// As [`Config::load`], with another file in the place of `config.toml`. It has to be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn load_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        fs::metadata(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::load_from(path, env::vars_os())
+    }
+
     /// The settings in a file; sections and keys that it does not have keep their defaults.
     ///
     /// # Errors

@@ -10,6 +10,9 @@ use crate::protocol::engineio::Sid;
 use crate::protocol::socketio::Encoded;
 use crate::session;
 
+/// What somebody above keeps alive until a command is carried out.
+pub(crate) type Held = Arc<dyn std::fmt::Debug + Send + Sync>;
+
 /// What anybody may ask of a hub; applied at once on the hub's own thread, sent to it from others.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -39,6 +42,8 @@ pub(crate) enum Command {
         nsp: u32,
         selection: Selection,
         change: Change,
+        /// Dropped when it is done.
+        until_done: Option<Held>,
     },
     /// A message of a session without Socket.IO on top.
     Message {

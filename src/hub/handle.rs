@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 use tokio::sync::Notify;
 
+use super::command::Held;
 use super::{Change, Command, Hub, Parcel, heartbeat};
 use crate::namespace::{ServerEvent, Socket};
 use crate::server::Shared;
@@ -99,16 +100,16 @@ impl HubHandle {
 pub(super) enum After {
     #[default]
     Nothing,
-    Change(Vec<Socket>, Change),
+    Change(Vec<Socket>, Change, Option<Held>),
     ServerEvent(Box<ServerEvent>),
 }
 
 impl After {
     fn run(self) {
-        let (sockets, change) = match self {
+        let (sockets, change, _until_done) = match self {
             Self::Nothing => return,
             Self::ServerEvent(event) => return event.dispatch(),
-            Self::Change(sockets, change) => (sockets, change),
+            Self::Change(sockets, change, held) => (sockets, change, held),
         };
         for socket in sockets {
             match &change {

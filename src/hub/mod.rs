@@ -101,6 +101,7 @@ impl Hub {
                 nsp,
                 selection,
                 change,
+                until_done,
             } => {
                 let mut sockets = Vec::new();
                 self.stamp += 1;
@@ -111,7 +112,7 @@ impl Hub {
                         }
                     });
                 }
-                return After::Change(sockets, change);
+                return After::Change(sockets, change, until_done);
             }
             Command::Message { seat, body } => {
                 let body = match body {

@@ -347,6 +347,7 @@ impl Broadcast {
             nsp: nsp.index,
             selection: selection.clone(),
             change: change.clone(),
+            until_done: None,
         });
     }
 }

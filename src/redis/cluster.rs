@@ -43,7 +43,7 @@ pub(super) async fn connect(
 ) -> Result<Link, LinkError> {
     let broken = |err: RedisError| redacted.of(&err, timeout);
     let masters = masters(url, hosts, timeout, redacted).await?;
-    let home = any(masters, timeout, redacted, async |host| {
+    let home = any(masters, timeout, redacted, |host| async move {
         let there = redacted.at(&host.to_string());
         let client = dial::client(url, &host, timeout, &there)?;
         dial::commands(&client, url.client_name(), timeout, &there).await
@@ -80,7 +80,7 @@ pub(super) async fn pubsub(
     redacted: &Redacted,
 ) -> Result<PubSub, LinkError> {
     let masters = masters(url, hosts, timeout, redacted).await?;
-    any(masters, timeout, redacted, async |host| {
+    any(masters, timeout, redacted, |host| async move {
         let there = redacted.at(&host.to_string());
         let client = dial::client(url, &host, timeout, &there)?;
         dial::pubsub(&client, timeout, &there).await
@@ -162,11 +162,12 @@ fn shuffle<T>(list: &mut [T]) {
 }
 
 /// The first server that can be dialed.
-async fn any<T>(
+// Not `AsyncFn`: whether its futures are `Send` cannot be said.
+async fn any<T, F: Future<Output = Result<T, LinkError>>>(
     hosts: Vec<RedisHost>,
     timeout: Duration,
     redacted: &Redacted,
-    dial: impl AsyncFn(RedisHost) -> Result<T, LinkError>,
+    dial: impl Fn(RedisHost) -> F,
 ) -> Result<T, LinkError> {
     let timeout = timeout.mul_f64(0.3);
     let mut last = None;

@@ -75,7 +75,11 @@ impl Endpoints {
 
 impl RedisConfig {
     /// What the connections of a node are made from; `None` when no Redis is configured.
-    pub(crate) fn endpoints(&self) -> Result<Option<Endpoints>, ConfigError> {
+    ///
+    /// # Errors
+    ///
+    /// When an address is wrong, or when there are some that contradict each other.
+    pub fn endpoints(&self) -> Result<Option<Endpoints>, ConfigError> {
         Ok(self.urls()?.map(|urls| Endpoints {
             publish: urls.publish.into(),
             subscribe: urls.subscribe.into(),

@@ -10,7 +10,7 @@ use ::redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
 /// (one that does not know `HELLO` repeats all that came with it).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{address}: {cause}{detail}")]
-pub(crate) struct LinkError {
+pub struct LinkError {
     address: Arc<str>,
     cause: Cause,
     detail: String,

@@ -82,7 +82,7 @@ impl Link {
         &self,
         commands: Vec<Cmd>,
     ) -> Result<Vec<Result<Value, ServerError>>, LinkError> {
-        if self.is_broken.load(Ordering::Relaxed) {
+        if self.is_broken() {
             return Err(self
                 .redacted
                 .error(Cause::Unreachable, "the connection is broken"));
@@ -105,6 +105,21 @@ impl Link {
         };
         self.is_broken.store(true, Ordering::Relaxed);
         Err(result)
+    }
+
+    /// Whether every further call fails.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
+    }
+
+    /// Publishes one message. An error says that the server refused it, or that nothing is known of it.
+    pub(crate) async fn publish(&self, channel: &str, payload: &[u8]) -> Result<(), LinkError> {
+        let mut command = Cmd::new();
+        command.arg("PUBLISH").arg(channel).arg(payload);
+        match self.pipeline(vec![command]).await?.pop() {
+            Some(Err(err)) => Err(self.redacted.server(&err)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it leads to several servers, which carry out what they are told at the same time.

@@ -1,7 +1,7 @@
 //! Connections to Redis: where to, how they are made, what they can do, what goes wrong.
 //!
-//! [`RedisUrl`] says where, [`Endpoint::connect`] and [`Endpoint::pubsub`] dial, [`Link`] is a connection for commands.
-//! Nothing here dials again by itself: the owner of a connection does, with [`Backoff`], because only the owner knows
+//! [`RedisUrl`] says where, `Endpoint::connect` and `Endpoint::pubsub` dial, `Link` is a connection for commands.
+//! Nothing here dials again by itself: the owner of a connection does, with `Backoff`, because only the owner knows
 //! what has to be said anew on a fresh one.
 //!
 //! | topology | commands | subscriptions |
@@ -26,9 +26,10 @@ mod tests;
 
 pub use crate::config::RedisUrl;
 pub use endpoint::{Endpoint, Endpoints};
+pub use error::LinkError;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use error::{Cause, LinkError};
+pub(crate) use error::Cause;
 pub(crate) use link::Link;
 #[cfg(test)]
 pub(crate) use tests::servers;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::redis::{Cmd, Value, aio::PubSub};
+use ::redis::{Cmd, ServerError, Value, aio::PubSub};
 use futures_util::StreamExt;
 
 use super::*;

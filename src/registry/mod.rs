@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+pub use store::{DeadNode, GcError, GcReport, gc};
+
 pub(crate) use answers::AnswerRequest;
 pub(crate) use queries::{
     AllRooms, AskServers, CountForAcks, CountServers, FetchSockets, RoomSize,

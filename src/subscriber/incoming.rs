@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Subscriber;
 use super::wanted::Source;
+use crate::cluster::Coming;
 use crate::hub::{Change, Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
 use crate::namespace::{
@@ -43,7 +44,7 @@ impl Subscriber {
                     Some(Target::Everybody) => self.broadcast(nsp, None, message.get_payload_bytes()),
                     Some(Target::Room(room) | Target::Unterminated(room)) => {
                         // Before anything is decoded.
-                        if self.cluster.locals.has(nsp.index, room) {
+                        if self.cluster.locals.may_have(nsp.index, room) {
                             self.broadcast(nsp, Some(room), message.get_payload_bytes());
                         }
                     }
@@ -105,7 +106,7 @@ impl Subscriber {
         };
         let is_ours = broadcast.uid == self.cluster.uid;
         let is_of_nsp = broadcast.nsp.as_deref().unwrap_or("/") == nsp.name();
-        let exists = |room: &str| self.cluster.locals.has(nsp.index, room);
+        let exists = |room: &str| self.cluster.locals.may_have(nsp.index, room);
         if is_ours
             || !is_of_nsp
             || room.is_some_and(|room| adapter::is_duplicate(room, &broadcast.opts.rooms, exists))
@@ -150,10 +151,15 @@ impl Subscriber {
 
     fn change(&self, nsp: &NamespaceInner, opts: Opts, change: &Change) {
         let selection = selection(opts);
+        let until_done = match change {
+            Change::Join(rooms) => Some(Coming::new(&self.cluster, nsp.index, rooms) as _),
+            Change::Leave(_) | Change::Disconnect { .. } => None,
+        };
         self.server.to_all_hubs(|| Command::Change {
             nsp: nsp.index,
             selection: selection.clone(),
             change: change.clone(),
+            until_done: until_done.clone(),
         });
     }
 

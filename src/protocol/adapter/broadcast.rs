@@ -4,7 +4,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{
-    Junk, Opts, Unpublishable, legacy, values,
+    EMITTER, Junk, Opts, Unpublishable, legacy, values,
     walk::{self, Walk},
 };
 use crate::protocol::socketio::{
@@ -48,13 +48,37 @@ pub fn encode(
     opts: &Opts,
 ) -> Result<Bytes, Unpublishable> {
     // Hot: once per broadcast. One pass more over the arguments than `Args::to_dialect`, to be sure of them.
+    let mut out = without_opts(uid, nsp, name, args)?;
+    opts.write_msgpack(&mut out);
+    Ok(out.into())
+}
+
+/// Encodes the broadcast of a program that is no server, byte for byte as `@socket.io/redis-emitter` 5 does for the same values.
+///
+/// **Shape** that of [`encode`] with [`EMITTER`] as uid, and the flags before the exceptions.
+///
+/// # Errors
+///
+/// As [`encode`].
+pub fn encode_emitted(
+    nsp: &str,
+    name: &str,
+    args: &Args,
+    opts: &Opts,
+) -> Result<Bytes, Unpublishable> {
+    let mut out = without_opts(EMITTER, nsp, name, args)?;
+    opts.write_emitted(&mut out);
+    Ok(out.into())
+}
+
+/// A broadcast up to its options.
+fn without_opts(uid: &str, nsp: &str, name: &str, args: &Args) -> Result<Vec<u8>, Unpublishable> {
     let (values, n_values) = event_values(name, args)?;
     let mut out = Vec::with_capacity(values.len() + nsp.len() + name.len() + uid.len() + 96);
     msgpack::write_array_len(&mut out, 3);
     msgpack::write_str(&mut out, uid);
     write_packet(&mut out, nsp, name, &values, n_values);
-    opts.write_msgpack(&mut out);
-    Ok(out.into())
+    Ok(out)
 }
 
 /// The arguments of an event that may be published.

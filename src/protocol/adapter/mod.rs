@@ -6,7 +6,7 @@
 //!
 //! | on the channel | is | read by | made by |
 //! |---|---|---|---|
-//! | `K#N#`, `K#N#R#` | a broadcast | [`decode`] | [`encode`] |
+//! | `K#N#`, `K#N#R#` | a broadcast | [`decode`] | [`encode`], [`encode_emitted`] |
 //! | `K-request#N#` | a question to all servers, or an order | [`decode_request`] | [`encode_all_rooms`] and its neighbours |
 //! | `K-response#N#`, `K-response#N#U#` | the answer of one server | [`decode_response`] | [`Asker`] |
 //!
@@ -35,7 +35,7 @@ mod tests;
 mod values;
 mod walk;
 
-pub use broadcast::{Broadcast, decode, encode, is_duplicate};
+pub use broadcast::{Broadcast, decode, encode, encode_emitted, is_duplicate};
 pub use channels::{Channels, Target};
 pub use junk::{Junk, Unpublishable};
 pub use opts::{Names, OptFlags, Opts};

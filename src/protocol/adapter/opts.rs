@@ -73,23 +73,17 @@ impl Opts {
     /// Appends the options as `MessagePack`, in the order of the reference.
     pub(super) fn write_msgpack(&self, out: &mut Vec<u8>) {
         msgpack::write_map_len(out, 3);
-        for (key, names) in [("rooms", &self.rooms), ("except", &self.except)] {
-            msgpack::write_str(out, key);
-            msgpack::write_array_len(out, names.len());
-            for name in names {
-                msgpack::write_str(out, name);
-            }
-        }
-        msgpack::write_str(out, "flags");
-        let flags = self.flags.listed();
-        msgpack::write_map_len(out, flags.len());
-        for (name, flag) in flags {
-            msgpack::write_str(out, name);
-            match flag {
-                Flag::Bool(value) => msgpack::write_bool(out, value),
-                Flag::Ms(value) => msgpack::write_uint(out, value),
-            }
-        }
+        write_names(out, "rooms", &self.rooms);
+        write_names(out, "except", &self.except);
+        self.flags.write_msgpack(out);
+    }
+
+    /// The same in the order of the emitters.
+    pub(super) fn write_emitted(&self, out: &mut Vec<u8>) {
+        msgpack::write_map_len(out, 3);
+        write_names(out, "rooms", &self.rooms);
+        self.flags.write_msgpack(out);
+        write_names(out, "except", &self.except);
     }
 
     /// The options as JSON, with or without the flags.
@@ -108,6 +102,14 @@ impl Opts {
             object.raw("flags", &flags.text());
         }
         object.text()
+    }
+}
+
+fn write_names(out: &mut Vec<u8>, key: &str, names: &Names) {
+    msgpack::write_str(out, key);
+    msgpack::write_array_len(out, names.len());
+    for name in names {
+        msgpack::write_str(out, name);
     }
 }
 
@@ -133,6 +135,19 @@ impl OptFlags {
             .into_iter()
             .flatten()
             .collect()
+    }
+
+    fn write_msgpack(self, out: &mut Vec<u8>) {
+        msgpack::write_str(out, "flags");
+        let flags = self.listed();
+        msgpack::write_map_len(out, flags.len());
+        for (name, flag) in flags {
+            msgpack::write_str(out, name);
+            match flag {
+                Flag::Bool(value) => msgpack::write_bool(out, value),
+                Flag::Ms(value) => msgpack::write_uint(out, value),
+            }
+        }
     }
 
     /// Reads the flags in a value that was passed; none if it is no map.

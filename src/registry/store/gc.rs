@@ -12,37 +12,60 @@ use crate::redis::{Endpoint, Link};
 /// For how long other nodes leave to us a node that we are at, from batch to batch.
 const LOCK_MS: &str = "10000";
 
-/// What was found of a node that is dead.
+/// A node that has no lease any more, and what it has left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DeadNode {
+#[non_exhaustive]
+pub struct DeadNode {
     /// Its uid.
-    pub(crate) uid: String,
+    pub uid: String,
     /// How many sockets it has left behind.
-    pub(crate) n_sockets: usize,
-    /// Whether nothing of it is left now.
-    pub(crate) is_removed: bool,
+    pub n_sockets: usize,
+    /// Whether nothing of it is left now. If it is not, another node is at it, or nothing was to be removed.
+    pub is_removed: bool,
 }
 
-/// What was found, and done.
+/// What [`gc`] has found and done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct GcReport {
+#[non_exhaustive]
+pub struct GcReport {
     /// How many nodes have a lease.
-    pub(crate) n_alive: usize,
+    pub n_alive: usize,
     /// Those that have none, sorted by uid.
-    pub(crate) dead: Vec<DeadNode>,
+    pub dead: Vec<DeadNode>,
 }
 
-/// Removes what dead nodes have left behind below the prefix `key`; with `dry_run` it only tells.
+/// Redis is not there, or refuses something.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct GcError(#[from] Trouble);
+
+/// Removes what dead nodes have left behind below the prefix `key`, without waiting for a living node to do it.
+///
+/// Nobody else's keys are touched, nor is a socket that has come back at another node. With `dry_run` nothing is
+/// removed, and the report says what would be. `timeout` is for connecting, and then for each answer.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenroom::{config::Config, gc};
+///
+/// let redis = Config::load()?.redis;
+/// if let Some(endpoints) = redis.endpoints()? {
+///     let report = gc(&endpoints.data, &redis.key, redis.connect_timeout, true).await?;
+///     println!("{} nodes are dead", report.dead.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
-/// Redis is not there or refuses.
-pub(crate) async fn gc(
+/// Redis is not there or refuses. Part of it may be done then.
+pub async fn gc(
     endpoint: &Endpoint,
     key: &str,
     timeout: Duration,
     dry_run: bool,
-) -> Result<GcReport, Trouble> {
-    let link = &endpoint.connect(timeout).await?;
+) -> Result<GcReport, GcError> {
+    let link = &endpoint.connect(timeout).await.map_err(Trouble::from)?;
     let keys = &Keys::new(key);
     let by = format!("gc-{}", crate::SocketId::generate());
     let nodes = ask(link, vec![command(&["SMEMBERS", &keys.nodes()])]).await?;

@@ -44,7 +44,7 @@ use crate::namespace::{Room, SocketInner};
 use changes::{Changes, Occupant};
 use state::Shared;
 
-pub(crate) use gc::{DeadNode, GcReport, gc};
+pub use gc::{DeadNode, GcError, GcReport, gc};
 pub(crate) use state::{Peers, StoreSettings};
 pub(crate) use stats::StoreStats;
 

@@ -1,0 +1,61 @@
+//! Why a command ends badly.
+
+use std::io;
+use std::path::PathBuf;
+
+use greenroom::config::ConfigError;
+use greenroom::protocol::socketio::{ArgsError, DecodeError};
+use greenroom::{EmitterError, Error, GcError};
+
+/// Why a command ends badly. None of the texts has a password in it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A command needs a Redis.
+    #[error("no Redis is configured: set redis.uri in the file, REDIS_URL, or --redis")]
+    NoRedis,
+    /// The server did not start, or ended badly.
+    #[error(transparent)]
+    Server(#[from] Error),
+    /// It was not sent.
+    #[error("not sent")]
+    Emitter(#[from] EmitterError),
+    /// The arguments of an event cannot be put together.
+    #[error("the arguments cannot be read")]
+    Args(#[from] ArgsError),
+    /// The same.
+    #[error("the arguments cannot be read")]
+    Json(#[from] DecodeError),
+    /// What dead nodes have left is there still.
+    #[error("not tidied up")]
+    Gc(#[from] GcError),
+    /// A file that was named.
+    #[error("cannot read {}", .path.display())]
+    File {
+        /// Its name.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Nothing can be printed.
+    #[error("cannot write to the standard output")]
+    Output(#[source] io::Error),
+}
+
+impl Failure {
+    /// Whether it can be mended where the command was typed or the settings were written.
+    pub(crate) fn is_of_the_settings(&self) -> bool {
+        match self {
+            Self::Config(_)
+            | Self::NoRedis
+            | Self::Server(Error::Config(_))
+            | Self::Args(_)
+            | Self::Json(_)
+            | Self::File { .. } => true,
+            Self::Emitter(err) => !matches!(err, EmitterError::Redis(_)),
+            Self::Server(_) | Self::Gc(_) | Self::Output(_) => false,
+        }
+    }
+}
