@@ -188,7 +188,8 @@ pub mod prelude {
     pub use crate::config::Config;
     pub use crate::{
         Ack, Args, Binary, Broadcast, Connect, Disconnect, DisconnectReason, Disconnecting, Event,
-        Namespace, On, Refusal, Room, Server, ServerEvent, Socket, SocketId, Value, per_worker, shared,
+        Namespace, On, Refusal, Room, Server, ServerEvent, Socket, SocketId, Value, per_worker,
+        shared,
     };
     pub use actix::prelude::*;
     pub use serde::{Deserialize, Serialize};

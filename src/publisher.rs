@@ -62,10 +62,13 @@ async fn publish(cluster: &Cluster, link: &Link) -> LinkError {
     loop {
         let batch = cluster.publications.next(BATCH_BYTES).await;
         let n_messages = batch.len();
-        let commands = batch.into_iter().map(command).collect();
+        let commands = batch.iter().map(command).collect();
         match link.pipeline(commands).await {
             Ok(answers) => {
-                let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
+                let refused: Vec<_> = answers
+                    .iter()
+                    .filter_map(|answer| answer.as_ref().err())
+                    .collect();
                 cluster.health.lose(refused.len());
                 let was_refused = std::mem::replace(&mut is_refused, !refused.is_empty());
                 if let Some(err) = refused.first()
@@ -85,7 +88,7 @@ async fn publish(cluster: &Cluster, link: &Link) -> LinkError {
     }
 }
 
-fn command(publication: Publication) -> redis::Cmd {
+fn command(publication: &Publication) -> redis::Cmd {
     let mut command = redis::cmd("PUBLISH");
     command
         .arg(&*publication.channel)

@@ -966,7 +966,10 @@ fn disconnecting_still_reads_the_rooms_and_disconnect_follows() {
         socket.join("c");
         assert!(!socket.is_in("c"), "nothing can be joined after the end");
         assert_eq!(lobby.server.root().n_sockets(), 0);
-        assert_eq!(lobby.server.root().all_rooms().await.found, Vec::<String>::new());
+        assert_eq!(
+            lobby.server.root().all_rooms().await.found,
+            Vec::<String>::new()
+        );
     });
 }
 

@@ -109,10 +109,7 @@ impl Health {
                 part.name()
             );
         } else {
-            log::debug!(
-                "redis is still away connection={} err={why}",
-                part.name()
-            );
+            log::debug!("redis is still away connection={} err={why}", part.name());
         }
     }
 

@@ -127,7 +127,11 @@ impl Cluster {
 
     /// Numbers for the operator: what was lost, and how far the store is behind.
     pub(crate) fn gauges(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let stored = self.gauges.get().map(|gauges| gauges.0()).unwrap_or_default();
+        let stored = self
+            .gauges
+            .get()
+            .map(|gauges| gauges.0())
+            .unwrap_or_default();
         std::iter::once(("publish_lost", self.health.lost())).chain(stored)
     }
 

@@ -10,8 +10,8 @@ use rustc_hash::FxBuildHasher;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::socket::Socket;
 use super::broadcast_acks::{Answers, BroadcastAcks};
+use super::socket::Socket;
 use crate::error::{AckError, EmitError};
 use crate::metrics::Counter;
 use crate::protocol::socketio::Args;
@@ -188,7 +188,11 @@ impl Answer {
     ) -> Self {
         Self(Box::pin(async move {
             let answers = answers.await.map_err(AckError::Unsent)?;
-            answers.responses.into_iter().next().ok_or(AckError::Timeout)
+            answers
+                .responses
+                .into_iter()
+                .next()
+                .ok_or(AckError::Timeout)
         }))
     }
 
@@ -224,4 +228,3 @@ impl Future for Answer {
         self.0.as_mut().poll(cx)
     }
 }
-

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use bytestring::ByteString;
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::broadcast_acks::{Answers, BroadcastAcks};
@@ -297,9 +297,7 @@ impl Broadcast {
     ///
     /// In a cluster all servers are asked. The answer comes when all have answered, or after
     /// `redis.requests_timeout` with what is there and the names of those that were silent.
-    pub fn fetch_sockets(
-        self,
-    ) -> impl Future<Output = Gathered<Vec<RemoteSocket>>> + Send + use<> {
+    pub fn fetch_sockets(self) -> impl Future<Output = Gathered<Vec<RemoteSocket>>> + Send + use<> {
         let nsp = self.nsp;
         let question = registry::FetchSockets {
             index: nsp.index,

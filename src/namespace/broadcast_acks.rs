@@ -78,7 +78,11 @@ impl BroadcastAcks {
     pub(crate) fn new(hubs: usize, is_clustered: bool) -> (Arc<Self>, oneshot::Receiver<()>) {
         let (done, receiver) = oneshot::channel();
         let acks = Self {
-            state: Mutex::new(Collected::new(hubs, (!is_clustered).then_some(0), Some(done))),
+            state: Mutex::new(Collected::new(
+                hubs,
+                (!is_clustered).then_some(0),
+                Some(done),
+            )),
             relay: None,
         };
         acks.state.lock().finish_if_complete();
@@ -146,7 +150,9 @@ impl BroadcastAcks {
     /// A client has answered, or will not any more.
     pub(crate) fn answered(&self, args: Option<Args>) {
         if let Some((relay, _)) = &self.relay {
-            return args.into_iter().for_each(|args| relay(Relayed::Answer(args)));
+            return args
+                .into_iter()
+                .for_each(|args| relay(Relayed::Answer(args)));
         }
         let mut state = self.state.lock();
         match args {
@@ -158,7 +164,10 @@ impl BroadcastAcks {
 
     /// What is there now; later answers are not collected. `silent` says who the other servers are that have
     /// not answered: so many should have, so many have, these among them.
-    pub(crate) fn take(&self, silent: impl FnOnce(Option<usize>, usize, &[ByteString]) -> Silent) -> Answers {
+    pub(crate) fn take(
+        &self,
+        silent: impl FnOnce(Option<usize>, usize, &[ByteString]) -> Silent,
+    ) -> Answers {
         let mut state = self.state.lock();
         state.done = None;
         let responses = std::mem::take(&mut state.responses);

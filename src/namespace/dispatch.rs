@@ -90,7 +90,7 @@ pub(super) type AskConnect<A> = Box<
 >;
 pub(super) type Tell<A, M> = Box<dyn Fn(&Addr<A>, M) + Send + Sync>;
 /// Gives the message back if the mailbox is full or closed.
-pub(super) type TryTell<A, M> = Box<dyn Fn(&Addr<A>, M) -> Result<(), M> + Send + Sync>;
+pub(super) type TryTell<A, M> = Box<dyn Fn(&Addr<A>, M) -> Option<M> + Send + Sync>;
 
 pub(super) struct Plan<A: Actor<Context = Context<A>>> {
     pub(super) factory: Box<dyn Fn() -> A + Send + Sync>,
@@ -274,13 +274,12 @@ impl<A: Actor<Context = Context<A>>> Dispatch for Runner<A> {
         };
         let mut event = Some(event);
         let told = self.with_addr(|addr| event.take().map(|event| tell(addr, event)));
-        let back = match told.flatten() {
-            Some(Ok(())) => return,
-            Some(Err(event)) => Some(event),
-            None => event,
-        };
-        if let Some(event) = back {
-            log::warn!("an event of a server is lost, its handler is full or gone event={}", event.name());
+        // There was no instance, or it gave the event back.
+        if let Some(event) = event.or(told.flatten().flatten()) {
+            log::warn!(
+                "an event of a server is lost, its handler is full or gone event={}",
+                event.name()
+            );
             event.unheard(Counter::HandlerGone);
         }
     }

@@ -280,10 +280,9 @@ impl<A: Actor<Context = Context<A>>> Handlers<A> {
     where
         A: Handler<ServerEvent>,
     {
-        self.plan.server_event = Some(Box::new(|addr, event| {
-            addr.try_send(event).map_err(|err| match err {
-                SendError::Full(event) | SendError::Closed(event) => event,
-            })
+        self.plan.server_event = Some(Box::new(|addr, event| match addr.try_send(event) {
+            Ok(()) => None,
+            Err(SendError::Full(event) | SendError::Closed(event)) => Some(event),
         }));
         self
     }

@@ -208,8 +208,15 @@ mod tests {
         assert_eq!(request.address(), Some([0, 0, 0, 0, 0, 0, 0, 1].into()));
         assert!(request.is_secure());
         assert_eq!(request.issued(), Duration::from_millis(1_763_000_000_123));
-        assert_eq!(object.auth().member("token").and_then(Value::as_str), Some("t"));
-        for less in [Value::Null, Value::from(1), serde_json::from_str("{}").unwrap()] {
+        assert_eq!(
+            object.auth().member("token").and_then(Value::as_str),
+            Some("t")
+        );
+        for less in [
+            Value::Null,
+            Value::from(1),
+            serde_json::from_str("{}").unwrap(),
+        ] {
             let object = HandshakeObject::of_another_server(&less);
             assert_eq!(object.request().url(), "");
             assert_eq!(*object.auth(), Value::Object(IndexMap::new()));

@@ -178,10 +178,7 @@ impl Namespace {
     /// [silent](Gathered::silent).
     pub fn server_count(&self) -> impl Future<Output = Gathered<usize>> + Send + use<> {
         let nsp = self.0.name().into();
-        let answer = self
-            .0
-            .shared()
-            .ask_registry(registry::CountServers { nsp });
+        let answer = self.0.shared().ask_registry(registry::CountServers { nsp });
         async move { answer.await.unwrap_or(Gathered::alone(1)) }
     }
 

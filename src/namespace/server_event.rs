@@ -91,7 +91,6 @@ impl ServerEvent {
     }
 
     /// Takes it apart: name, arguments, ack.
-    #[must_use]
     pub fn into_parts(self) -> (ByteString, Args, ServerAck) {
         (self.name, self.args, self.ack)
     }

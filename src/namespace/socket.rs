@@ -14,13 +14,12 @@ use super::broadcast::{Broadcast, IntoRooms};
 use super::event::Event;
 use super::handshake::{Handshake, HandshakeObject};
 use super::socket_state::SocketInner;
-use crate::error::{AckError, ArgsError, EmitError, JoinError, Refusal, to_value};
+use crate::error::{AckError, ArgsError, EmitError, Refusal, to_value};
 use crate::hub::{Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{ProtocolVersion, SocketId, Transport};
 use crate::protocol::socketio::{Args, Value};
-use crate::registry;
 use crate::server::Shared;
 
 /// The name of a room.

@@ -169,7 +169,7 @@ impl Namespaces {
     }
 
     /// The other servers have to hear of it, or not any more.
-    fn changed(&self, nsp: &Arc<NamespaceInner>) {
+    fn changed(nsp: &Arc<NamespaceInner>) {
         nsp.shared
             .tell_subscriber(|| NamespaceChanged(Arc::clone(nsp)));
     }
@@ -224,7 +224,7 @@ impl Namespaces {
             by_name.retain(|_, nsp| {
                 let is_kept = !nsp.definition.is_pattern || nsp.n_sockets() > 0;
                 if !is_kept {
-                    self.changed(nsp);
+                    Self::changed(nsp);
                 }
                 is_kept
             });
@@ -234,7 +234,7 @@ impl Namespaces {
         }
         let nsp = self.make(name.into(), Arc::clone(definition), &shared);
         by_name.insert(name.into(), Arc::clone(&nsp));
-        self.changed(&nsp);
+        Self::changed(&nsp);
         Ok(count(&nsp))
     }
 
@@ -250,7 +250,7 @@ impl Namespaces {
             let gone = (nsp.n_sockets() == 0).then(|| by_name.remove(nsp.name()));
             drop(by_name);
             if let Some(gone) = gone.flatten() {
-                self.changed(&gone);
+                Self::changed(&gone);
             }
         }
     }

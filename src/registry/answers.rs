@@ -68,7 +68,8 @@ impl Handler<AnswerRequest> for Registry {
                 socket,
                 room,
             } => {
-                let Some(answer) = self.order(&nsp, &asker, &socket, |socket| socket.join(room)) else {
+                let Some(answer) = self.order(&nsp, &asker, &socket, |socket| socket.join(room))
+                else {
                     return;
                 };
                 (asker, answer)
@@ -78,7 +79,8 @@ impl Handler<AnswerRequest> for Registry {
                 socket,
                 room,
             } => {
-                let Some(answer) = self.order(&nsp, &asker, &socket, |socket| socket.leave(room)) else {
+                let Some(answer) = self.order(&nsp, &asker, &socket, |socket| socket.leave(room))
+                else {
                     return;
                 };
                 (asker, answer)
@@ -88,7 +90,8 @@ impl Handler<AnswerRequest> for Registry {
                 socket,
                 close,
             } => {
-                let Some(answer) = self.order(&nsp, &asker, &socket, |socket| socket.disconnect(close))
+                let Some(answer) =
+                    self.order(&nsp, &asker, &socket, |socket| socket.disconnect(close))
                 else {
                     return;
                 };

@@ -93,9 +93,7 @@ impl Handler<FetchSockets> for Registry {
     type Result = Asked<Fetched>;
 
     fn handle(&mut self, question: FetchSockets, _: &mut Context<Self>) -> Self::Result {
-        let here = self
-            .membership
-            .select(question.index, &question.selection);
+        let here = self.membership.select(question.index, &question.selection);
         let cluster = self.cluster.clone().filter(|_| !question.is_local);
         Box::pin(async move {
             let Some(cluster) = cluster else {
@@ -171,7 +169,11 @@ impl Handler<RoomSize> for Registry {
 impl Handler<CountServers> for Registry {
     type Result = Asked<usize>;
 
-    fn handle(&mut self, CountServers { nsp }: CountServers, _: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        CountServers { nsp }: CountServers,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
         let cluster = self.cluster.clone();
         Box::pin(async move {
             let Some(cluster) = cluster else {
@@ -200,7 +202,9 @@ impl Handler<AskServers> for Registry {
             };
             let (answered, silent) = ask(&cluster, &nsp, |id| {
                 adapter::encode_server_side_emit(&cluster.uid, Some(id), &name, &args)
-                    .inspect_err(|err| log::error!("not sent to the other servers event={name} err={err}"))
+                    .inspect_err(|err| {
+                        log::error!("not sent to the other servers event={name} err={err}")
+                    })
                     .ok()
             })
             .await;

@@ -10,9 +10,7 @@ use super::wanted::Source;
 use crate::cluster::Coming;
 use crate::hub::{Change, Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
-use crate::namespace::{
-    BroadcastAcks, NamespaceInner, Relayed, ServerAck, ServerEvent,
-};
+use crate::namespace::{BroadcastAcks, NamespaceInner, Relayed, ServerAck, ServerEvent};
 use crate::protocol::adapter::{
     self, Asker, BroadcastEvent, Junk, OptFlags, Opts, Request, Target,
 };
@@ -24,7 +22,7 @@ const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(60);
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 impl Subscriber {
-    pub(super) fn incoming(&self, message: redis::Msg) {
+    pub(super) fn incoming(&self, message: &redis::Msg) {
         let is_pattern = message.from_pattern();
         let channel = message.get_channel_name();
         let name = if is_pattern {
@@ -41,7 +39,9 @@ impl Subscriber {
             Source::Canary => self.cluster.health.heard_canary(Instant::now()),
             Source::Broadcasts(nsp) => {
                 match self.cluster.channels.room_of(nsp.name(), channel) {
-                    Some(Target::Everybody) => self.broadcast(nsp, None, message.get_payload_bytes()),
+                    Some(Target::Everybody) => {
+                        self.broadcast(nsp, None, message.get_payload_bytes())
+                    }
                     Some(Target::Room(room) | Target::Unterminated(room)) => {
                         // Before anything is decoded.
                         if self.cluster.locals.may_have(nsp.index, room) {
@@ -114,7 +114,12 @@ impl Subscriber {
             return;
         }
         let flags = flags(broadcast.opts.flags);
-        nsp.deliver(selection(broadcast.opts), flags, &broadcast.name, &broadcast.args);
+        nsp.deliver(
+            selection(broadcast.opts),
+            flags,
+            &broadcast.name,
+            &broadcast.args,
+        );
     }
 
     fn request(&self, nsp: &Arc<NamespaceInner>, channel: &str, payload: &Bytes) {

@@ -117,23 +117,27 @@ impl Subscriber {
             self.cluster.settings.connect_timeout,
         );
         let dialing = async move { endpoint.pubsub(timeout).await };
-        ctx.spawn(dialing.into_actor(self).map(|dialed, this, ctx| match dialed {
-            Ok(_) if this.is_leaving => this.left(ctx),
-            Ok(pubsub) => {
-                this.is_dialing = false;
-                this.generation += 1;
-                let (sink, stream) = pubsub.split();
-                this.sink = Some(sink);
-                this.stream = Some(ctx.add_stream(stream));
-                this.connected_at = Instant::now();
-                this.wanted.forget_standing();
-                this.subscribe(ctx);
-            }
-            Err(err) => {
-                this.is_dialing = false;
-                this.broken(&err, err.needs_operator(), ctx);
-            }
-        }));
+        ctx.spawn(
+            dialing
+                .into_actor(self)
+                .map(|dialed, this, ctx| match dialed {
+                    Ok(_) if this.is_leaving => this.left(ctx),
+                    Ok(pubsub) => {
+                        this.is_dialing = false;
+                        this.generation += 1;
+                        let (sink, stream) = pubsub.split();
+                        this.sink = Some(sink);
+                        this.stream = Some(ctx.add_stream(stream));
+                        this.connected_at = Instant::now();
+                        this.wanted.forget_standing();
+                        this.subscribe(ctx);
+                    }
+                    Err(err) => {
+                        this.is_dialing = false;
+                        this.broken(&err, err.needs_operator(), ctx);
+                    }
+                }),
+        );
     }
 
     /// The connection is gone, or of no use: a new one, after a moment.
@@ -236,7 +240,9 @@ impl Subscriber {
             return;
         }
         let patience = self.patience();
-        let heard = health.canary().map_or(self.connected_at, |at| at.max(self.connected_at));
+        let heard = health
+            .canary()
+            .map_or(self.connected_at, |at| at.max(self.connected_at));
         if now.duration_since(heard) > patience {
             return self.broken(&"nothing that was published has come back", false, ctx);
         }
@@ -266,7 +272,7 @@ impl Actor for Subscriber {
 impl StreamHandler<redis::Msg> for Subscriber {
     // Hot: one lookup of the channel; what becomes of the message is in `incoming`.
     fn handle(&mut self, message: redis::Msg, _: &mut Context<Self>) {
-        self.incoming(message);
+        self.incoming(&message);
     }
 
     fn finished(&mut self, ctx: &mut Context<Self>) {

@@ -91,7 +91,10 @@ impl Wanted {
         let requests = || Source::Requests(Arc::clone(nsp));
         // Some old publishers leave out the `#` at the end.
         let mut names = vec![
-            ((false, channels.unterminated_broadcast(name, None)), broadcasts()),
+            (
+                (false, channels.unterminated_broadcast(name, None)),
+                broadcasts(),
+            ),
             ((false, channels.response(name)), Source::Answers),
             ((false, channels.own_response(name)), Source::Answers),
             ((false, channels.unterminated_request(name)), requests()),
@@ -101,10 +104,13 @@ impl Wanted {
             names.push(((false, channels.broadcast(name, None)), broadcasts()));
         } else {
             names.push(((true, channels.pattern(name)), broadcasts()));
-            names.push(((true, channels.unterminated_request_pattern(name)), requests()));
+            names.push((
+                (true, channels.unterminated_request_pattern(name)),
+                requests(),
+            ));
         }
         names.push(((false, channels.request(name)), requests()));
-        let known = self.namespaces.get(&nsp.index).is_some();
+        let known = self.namespaces.contains_key(&nsp.index);
         if known == is_there {
             return;
         }
@@ -118,7 +124,10 @@ impl Wanted {
             // Requests first: nobody may count on us any more.
             for (name, _) in names.into_iter().rev() {
                 // One that came anew under the same name keeps them.
-                let is_other = self.namespaces.values().any(|other| other.name() == nsp.name());
+                let is_other = self
+                    .namespaces
+                    .values()
+                    .any(|other| other.name() == nsp.name());
                 if !is_other {
                     self.drop_name(name);
                 }
@@ -138,7 +147,10 @@ impl Wanted {
         };
         let channel = self.cluster.channels.broadcast(nsp.name(), Some(room));
         let name = (false, channel);
-        match (self.cluster.locals.has(nsp.index, room), self.sources.contains_key(&name)) {
+        match (
+            self.cluster.locals.has(nsp.index, room),
+            self.sources.contains_key(&name),
+        ) {
             (true, false) => self.want(name, Source::Broadcasts(nsp)),
             (false, true) => self.drop_name(name),
             _ => {}
