@@ -9,6 +9,7 @@
 //! and in the subscriber.
 
 mod health;
+mod held;
 mod locals;
 mod pending;
 mod publications;
@@ -23,6 +24,7 @@ use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use health::{Health, Part};
+pub(crate) use held::Held;
 pub(crate) use locals::Locals;
 pub(crate) use pending::{Answered, Pending};
 pub(crate) use publications::{Publication, Publications};

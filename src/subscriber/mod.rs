@@ -255,6 +255,9 @@ impl Actor for Subscriber {
         self.dial(ctx);
         ctx.run_interval(self.cluster.settings.canary_interval, |this, ctx| {
             this.watch_canary(ctx);
+            if let Some(recovery) = &this.server.recovery {
+                recovery.sweep();
+            }
         });
     }
 }
