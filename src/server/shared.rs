@@ -293,7 +293,8 @@ impl Shared {
 
     pub(crate) fn tell_registry<M>(&self, message: impl FnOnce() -> M)
     where
-        M: Message<Result = ()> + Send + 'static,
+        M: Message + Send + 'static,
+        M::Result: Send,
         Registry: Handler<M>,
         Context<Registry>: ToEnvelope<Registry, M>,
     {
