@@ -26,7 +26,7 @@ pub(crate) struct Saved {
 #[derive(Debug)]
 pub(crate) struct Restored {
     pub(crate) saved: Saved,
-    /// Keeps its rooms heard of. To be dropped when the socket is in them again.
+    /// To be dropped when the socket is in its rooms again.
     pub(crate) held: Option<Held>,
     /// Events it has missed, with their offsets as last argument, in order.
     pub(crate) missed: Vec<(ByteString, Args)>,

@@ -98,7 +98,7 @@ impl Session {
                 None,
             ));
         };
-        let restored = self.restore(&nsp, &auth);
+        let mut restored = self.restore(&nsp, &auth);
         let skips_middleware = restored.is_some() && server.config.recovery.skip_middlewares;
         let recovery_pid = |restored: &Option<Restored>| match (&server.recovery, restored) {
             (None, _) => None,
@@ -144,9 +144,11 @@ impl Session {
             });
         }
         let handle = Socket::from(socket);
-        if let Some(Restored { saved, .. }) = &restored {
+        if let Some(Restored { saved, held, .. }) = &mut restored {
             handle.join(handle.id());
             handle.join(saved.rooms.clone());
+            // It is in them now.
+            drop(held.take());
         }
         let middleware = if skips_middleware {
             Vec::new()
