@@ -274,6 +274,8 @@ impl Program {
             .env("GREENROOM_REDIS__URI", redis.url())
             .env("GREENROOM_REDIS__KEY", "k")
             .env("GREENROOM_REDIS__NODE", name)
+            // Whoever is frozen for longer is taken for dead, and has no name any more.
+            .env("GREENROOM_REDIS__LEASE", "5m")
             .env("GREENROOM_SERVER__HOST", "127.0.0.1")
             .env("GREENROOM_SERVER__PORT", free_port().to_string())
             .stdin(Stdio::null())
@@ -314,6 +316,10 @@ fn a_frozen_server_is_named() {
         })
         .await;
         let mut mute = Peer::new(&redis, &[]).await;
+        until("both leases", async || {
+            mute.ask::<u8>(&["SCARD", "k-nodes"]).await == 2
+        })
+        .await;
         mute.subscribe("k-request#/#").await;
         program.signal("-STOP");
         until("its name", async || {
