@@ -99,6 +99,13 @@ async fn n_listeners(peer: &mut Peer) -> usize {
     n
 }
 
+/// The numbers of the connections that are subscribed to something.
+async fn subscribers(peer: &mut Peer) -> Vec<String> {
+    let list: String = peer.ask(&["CLIENT", "LIST", "TYPE", "pubsub"]).await;
+    let ids = list.lines().filter_map(|line| line.split(' ').next());
+    ids.map(ToOwned::to_owned).collect()
+}
+
 #[test]
 fn redis_may_come_after_the_server() {
     on_actix(async {
@@ -275,10 +282,49 @@ fn a_subscriber_that_is_cut_off_returns_once() {
                 .await;
             }
             node.is_well().await;
-            let list: String = peer.ask(&["CLIENT", "LIST", "TYPE", "pubsub"]).await;
-            assert_eq!(list.lines().count(), 1, "{list}");
+            assert_eq!(subscribers(&mut peer).await.len(), 1);
             is_in_the_cluster(&redis, &node, &mut guest).await;
         }
+    });
+}
+
+#[test]
+fn a_subscriber_that_breaks_while_it_subscribes_returns_once() {
+    on_actix(async {
+        let redis = Redis::start();
+        let proxy = Proxy::to(&redis).await;
+        let mut config = alert(&redis);
+        config.redis.subscribe_uri = proxy.url();
+        config.redis.subscription = Subscription::Exact;
+        // Nothing else is to make it dial anew.
+        config.redis.canary_interval = Duration::from_secs(5);
+        config.redis.connect_timeout = DEADLINE;
+        let (node, client, socket) = Node::start(config).await;
+        let mut guest = (client, socket);
+        let mut peer = Peer::new(&redis, &[]).await;
+        for n in 0..10 {
+            // The end of the connection and the failure of the command are two signs of one break.
+            proxy.deafen();
+            let room = format!("room {n}");
+            guest.1.join(&*room);
+            let channel = format!("k#/#{room}#");
+            until("the command has reached redis", async || {
+                let (_, n): (String, usize) = peer.ask(&["PUBSUB", "NUMSUB", &channel]).await;
+                n == 1
+            })
+            .await;
+            let old = subscribers(&mut peer).await;
+            proxy.sever();
+            until("another listens", async || {
+                let now = subscribers(&mut peer).await;
+                now.iter().all(|id| !old.contains(id)) && n_listeners(&mut peer).await > 0
+            })
+            .await;
+        }
+        node.is_well().await;
+        assert_eq!(subscribers(&mut peer).await.len(), 1);
+        assert_eq!(proxy.n_connections(), 11, "one for each");
+        is_in_the_cluster(&redis, &node, &mut guest).await;
     });
 }
 

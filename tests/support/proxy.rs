@@ -18,6 +18,8 @@ struct State {
     n_connections: u64,
     /// Connections up to this number hear nothing.
     n_deaf: u64,
+    /// Connections up to this number have ended.
+    n_severed: u64,
 }
 
 impl Proxy {
@@ -53,6 +55,17 @@ impl Proxy {
         self.state.send_modify(|state| state.is_cut = false);
     }
 
+    /// How many connections there have been.
+    pub(crate) fn n_connections(&self) -> u64 {
+        self.state.borrow().n_connections
+    }
+
+    /// Ends the connections that are there.
+    pub(crate) fn sever(&self) {
+        self.state
+            .send_modify(|state| state.n_severed = state.n_connections);
+    }
+
     /// What Redis says on the connections that are there is not passed on any more.
     pub(crate) fn deafen(&self) {
         self.state
@@ -78,7 +91,10 @@ async fn pump(client: TcpStream, target: u16, number: u64, mut state: watch::Rec
                 Ok(n) if n > 0 => to_client.write_all(&said[..n]).await.is_err(),
                 _ => true,
             },
-            changed = state.changed() => changed.is_err() || state.borrow().is_cut,
+            changed = state.changed() => changed.is_err() || {
+                let state = state.borrow_and_update();
+                state.is_cut || state.n_severed >= number
+            },
         };
         if is_done {
             return;
