@@ -41,6 +41,7 @@ async fn run(cluster: Arc<Cluster>) {
                 backoff.reset();
                 cluster.set_link(Some(link.clone()));
                 cluster.health.up(Part::Publish);
+                cluster.send_canary();
                 let err = publish(&cluster, &link).await;
                 cluster.set_link(None);
                 cluster

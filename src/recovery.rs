@@ -8,6 +8,7 @@ use bytestring::ByteString;
 use parking_lot::Mutex;
 
 use crate::SocketId;
+use crate::cluster::Held;
 use crate::config::RecoveryConfig;
 use crate::hub::Selection;
 use crate::namespace::Room;
@@ -25,6 +26,8 @@ pub(crate) struct Saved {
 #[derive(Debug)]
 pub(crate) struct Restored {
     pub(crate) saved: Saved,
+    /// To be dropped when the socket is in its rooms again.
+    pub(crate) held: Option<Held>,
     /// Events it has missed, with their offsets as last argument, in order.
     pub(crate) missed: Vec<(ByteString, Args)>,
     /// The number of the last event that was looked at.
@@ -50,9 +53,19 @@ pub(crate) struct Recovery {
 struct State {
     /// By namespace: its name, since one that is made anew when a client returns has another number.
     logs: HashMap<ByteString, Log>,
-    sessions: HashMap<ByteString, (ByteString, Instant, Saved)>,
+    sessions: HashMap<ByteString, Session>,
     /// In the order of leaving, for the cap and the sweep.
     order: VecDeque<(Instant, ByteString)>,
+}
+
+/// Who left.
+#[derive(Debug)]
+struct Session {
+    nsp: ByteString,
+    at: Instant,
+    saved: Saved,
+    /// What other servers publish for its rooms is heard: see [`Held`].
+    held: Option<Held>,
 }
 
 #[derive(Debug, Default)]
@@ -141,23 +154,26 @@ impl Recovery {
     }
 
     /// Keeps the state of a socket that left, under its private id.
-    pub(crate) fn save(&self, nsp: &str, pid: ByteString, saved: Saved) {
+    pub(crate) fn save(&self, nsp: &str, pid: ByteString, saved: Saved, held: Option<Held>) {
         let now = Instant::now();
         let mut state = self.state.lock();
-        while state.order.front().is_some_and(|(at, _)| {
-            state.sessions.len() >= self.max_sessions || now.duration_since(*at) > self.window
-        }) {
-            if let Some((at, pid)) = state.order.pop_front()
-                && state
-                    .sessions
-                    .get(&pid)
-                    .is_some_and(|(_, saved_at, _)| *saved_at == at)
-            {
-                state.sessions.remove(&pid);
-            }
-        }
+        state.forget(now, self.window, self.max_sessions.saturating_sub(1));
         state.order.push_back((now, pid.clone()));
-        state.sessions.insert(pid, (nsp.into(), now, saved));
+        let session = Session {
+            nsp: nsp.into(),
+            at: now,
+            saved,
+            held,
+        };
+        state.sessions.insert(pid, session);
+    }
+
+    /// Forgets those who did not come back in time. In a cluster it is called from time to time: their rooms need
+    /// not be heard of any more.
+    pub(crate) fn sweep(&self) {
+        self.state
+            .lock()
+            .forget(Instant::now(), self.window, usize::MAX);
     }
 
     /// The state of the socket with this private id, and what it has missed since `offset`; `None` if
@@ -166,13 +182,13 @@ impl Recovery {
         let number = self.number(offset)?;
         let mut state = self.state.lock();
         let State { logs, sessions, .. } = &mut *state;
-        let (of, at, _) = sessions.get(pid)?;
+        let Session { nsp: of, at, .. } = sessions.get(pid)?;
         let log = logs.get(nsp)?;
         let end = log.first + log.packets.len() as u64;
         if *of != *nsp || at.elapsed() > self.window || number < log.first || number >= end {
             return None;
         }
-        let (_, _, saved) = sessions.remove(pid)?;
+        let Session { saved, held, .. } = sessions.remove(pid)?;
         let skip = usize::try_from(number + 1 - log.first).ok()?;
         let is_in = |room: &Room| *saved.id.as_str() == **room || saved.rooms.contains(room);
         let missed = log
@@ -189,6 +205,25 @@ impl Recovery {
             missed,
             up_to: end - 1,
             saved,
+            held,
         })
+    }
+}
+
+impl State {
+    /// Forgets who left too long ago, and the oldest until no more than `max_sessions` are left.
+    fn forget(&mut self, now: Instant, window: Duration, max_sessions: usize) {
+        while self.order.front().is_some_and(|(at, _)| {
+            self.sessions.len() > max_sessions || now.duration_since(*at) > window
+        }) {
+            if let Some((at, pid)) = self.order.pop_front()
+                && self
+                    .sessions
+                    .get(&pid)
+                    .is_some_and(|session| session.at == at)
+            {
+                self.sessions.remove(&pid);
+            }
+        }
     }
 }

@@ -600,7 +600,8 @@ fn connections_beyond_the_limits() {
                 assert_eq!(status, 503);
                 assert!(response.ends_with("too many connections"), "{response}");
                 let (status, said) = Ws::try_open_at(&listening, "").await.unwrap_err();
-                assert_eq!((status, &*said), (400, "too many connections"));
+                // 503, so that a balancer tries the next node.
+                assert_eq!((status, &*said), (503, "too many connections"));
                 logged(&[&format!("a connection is refused why={name} limit=1")]).await;
                 counted(&listening.server, "connection_refused", 2).await;
             }

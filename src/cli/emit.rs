@@ -180,10 +180,7 @@ mod tests {
 
     #[test]
     fn binary_comes_last() {
-        let texts = [
-            "x".to_owned(),
-            r#"{"_placeholder":true,"num":0}"#.to_owned(),
-        ];
+        let texts = ["x".to_owned(), r#"{"num":0}"#.to_owned()];
         let args = event_args(&texts, vec![Bytes::from_static(&[1, 2])]).unwrap();
         let values = args.to_values().unwrap();
         assert_eq!(values.len(), 3);

@@ -14,7 +14,8 @@ use crate::namespace::Room;
 /// A power of two, above the number of cores that join and leave at once.
 const SHARDS: usize = 32;
 
-/// How many workers have members in each room, the rooms of the sockets' own ids included.
+/// How many workers have members in each room, the rooms of the sockets' own ids included. A socket that left and
+/// may return ([`Held`](super::Held)) counts as one more.
 ///
 /// Hubs write it when the first of their members joins a room and when the last one leaves; a join among
 /// others touches nothing. In shards, so that workers rarely meet.

@@ -9,6 +9,7 @@
 //! and in the subscriber.
 
 mod health;
+mod held;
 mod locals;
 mod pending;
 mod publications;
@@ -23,6 +24,7 @@ use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use health::{Health, Part};
+pub(crate) use held::Held;
 pub(crate) use locals::{Coming, Locals};
 pub(crate) use pending::{Answered, Pending};
 pub(crate) use publications::{Publication, Publications};
@@ -231,6 +233,17 @@ impl Cluster {
         });
         if n_dropped > 0 {
             self.health.lose(n_dropped);
+        }
+    }
+
+    /// Publishes something that only this node hears, unless more important things wait: what comes back shows that
+    /// it hears.
+    pub(crate) fn send_canary(&self) {
+        if self.health.is_up(Part::Publish)
+            && self.health.is_up(Part::Subscribe)
+            && self.publications.is_empty()
+        {
+            self.publish(self.channels.canary(), Bytes::from_static(b"canary"));
         }
     }
 

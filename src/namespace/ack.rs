@@ -188,11 +188,14 @@ impl Answer {
     ) -> Self {
         Self(Box::pin(async move {
             let answers = answers.await.map_err(AckError::Unsent)?;
-            answers
-                .responses
-                .into_iter()
-                .next()
-                .ok_or(AckError::Timeout)
+            // All servers say that they have no such client.
+            let is_gone = answers.is_complete();
+            let answer = answers.responses.into_iter().next();
+            answer.ok_or(if is_gone {
+                AckError::Disconnected
+            } else {
+                AckError::Timeout
+            })
         }))
     }
 

@@ -144,8 +144,9 @@ impl Server {
     pub fn close(&self) {
         self.0.tell_subscriber(|| Leave(None));
         self.0.to_all_hubs(|| Command::Shutdown);
-        self.0
-            .tell_registry(|| registry::Close(self.0.config.server.shutdown_timeout));
+        // Not asked: actix drops a question when nobody waits for its answer any more.
+        let budget = self.0.config.server.shutdown_timeout;
+        self.0.tell_registry(|| registry::Close(budget));
     }
 
     /// Why this server should not be sent clients now, if so: in a cluster, that Redis cannot be reached, or that

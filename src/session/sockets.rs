@@ -10,11 +10,12 @@ use tokio::sync::oneshot;
 
 use super::{Application, Session};
 use crate::SocketId;
+use crate::cluster::Held;
 use crate::error::Refusal;
 use crate::hub::{Member, MemberKey};
 use crate::metrics::Counter;
 use crate::namespace::{
-    Disconnecting, Dispatch, NamespaceInner, NotEntered, Opening, Socket, SocketInner,
+    Disconnecting, Dispatch, NamespaceInner, NotEntered, Opening, Room, Socket, SocketInner,
 };
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::ProtocolVersion;
@@ -106,7 +107,7 @@ impl Session {
                 ));
             }
         };
-        let restored = self.restore(&nsp, &auth);
+        let mut restored = self.restore(&nsp, &auth);
         let skips_middleware = restored.is_some() && server.config.recovery.skip_middlewares;
         let recovery_pid = |restored: &Option<Restored>| match (&server.recovery, restored) {
             (None, _) => None,
@@ -152,9 +153,11 @@ impl Session {
             });
         }
         let handle = Socket::from(socket);
-        if let Some(Restored { saved, .. }) = &restored {
+        if let Some(Restored { saved, held, .. }) = &mut restored {
             handle.join(handle.id());
             handle.join(saved.rooms.clone());
+            // It is in them now.
+            drop(held.take());
         }
         let middleware = if skips_middleware {
             Vec::new()
@@ -296,32 +299,46 @@ impl Session {
             ProtocolVersion::V3 => dialect.connect_error_v3(name, &refusal.message, data.as_ref()),
         };
         self.send_packet(packet);
-        self.give_up(seated, DisconnectReason::ServerNamespaceDisconnect);
+        self.give_up(seated, DisconnectReason::ServerNamespaceDisconnect, false);
     }
 
     /// Takes a socket out of the hub, the registry and the namespace: the rooms it was in.
-    fn give_up(&self, seated: &Seated, reason: DisconnectReason) -> Vec<crate::namespace::Room> {
+    /// With `may_return` they are held.
+    fn give_up(
+        &self,
+        seated: &Seated,
+        reason: DisconnectReason,
+        may_return: bool,
+    ) -> (Vec<Room>, Option<Held>) {
         let socket = &seated.socket;
         let rooms = socket.close(reason);
+        let own = socket
+            .is_in_own_room()
+            .then(|| Room::from(socket.id().as_str()));
+        let told: Vec<Room> = rooms.iter().cloned().chain(own).collect();
+        // Before it leaves them, so that nothing is missed in between.
+        let cluster = self.server.cluster.as_ref().filter(|_| may_return);
+        let held =
+            cluster.map(|cluster| Held::new(cluster, socket.namespace().index, told.clone()));
         self.hub.borrow_mut().remove_member(seated.member, &rooms);
-        let told = rooms
-            .iter()
-            .cloned()
-            .chain(socket.is_in_own_room().then(|| socket.id().as_str().into()));
         self.server.tell_registry(|| registry::Gone {
             socket: Arc::clone(socket),
-            rooms: told.collect(),
+            rooms: told,
         });
         if let Some(table) = self.server.namespaces() {
             table.leave(socket.namespace());
         }
-        rooms
+        (rooms, held)
     }
 
     /// A socket has gone: everybody who has to know is told.
     fn disconnected(&self, seated: &Seated, reason: DisconnectReason) {
-        let rooms = self.give_up(seated, reason);
         let socket = &seated.socket;
+        let may_return = seated.is_connected
+            && self.server.recovery.is_some()
+            && socket.pid.is_some()
+            && reason.is_recoverable();
+        let (rooms, held) = self.give_up(seated, reason, may_return);
         if !seated.is_connected {
             return;
         }
@@ -338,14 +355,14 @@ impl Session {
         // Before the state can be taken up elsewhere: a handler hears of the end before the return.
         seated.dispatch.disconnected(ended);
         if let (Some(recovery), Some(pid)) = (&self.server.recovery, &kept.pid)
-            && reason.is_recoverable()
+            && may_return
         {
             let saved = Saved {
                 id: kept.id().clone(),
                 rooms,
                 data: kept.data(),
             };
-            recovery.save(kept.namespace().name(), pid.clone(), saved);
+            recovery.save(kept.namespace().name(), pid.clone(), saved, held);
         }
     }
 

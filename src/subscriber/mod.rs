@@ -204,7 +204,7 @@ impl Subscriber {
         self.backoff.reset();
         if !self.cluster.health.is_up(Part::Subscribe) {
             self.cluster.health.up(Part::Subscribe);
-            self.send_canary();
+            self.cluster.send_canary();
         }
         for waiting in self.waiting.drain(..) {
             // Whoever waited may have gone.
@@ -223,15 +223,6 @@ impl Subscriber {
         }
     }
 
-    /// Publishes something that only this node hears: what comes back shows that it hears.
-    fn send_canary(&self) {
-        let health = &self.cluster.health;
-        if health.is_up(Part::Publish) && self.cluster.publications.is_empty() {
-            let canary = bytes::Bytes::from_static(b"canary");
-            self.cluster.publish(self.cluster.channels.canary(), canary);
-        }
-    }
-
     /// A connection that stands and hears nothing of what we publish is of no use: the worst failure, since
     /// nothing else shows it.
     fn watch_canary(&mut self, ctx: &mut Context<Self>) {
@@ -246,7 +237,7 @@ impl Subscriber {
         if now.duration_since(heard) > patience {
             return self.broken(&"nothing that was published has come back", false, ctx);
         }
-        self.send_canary();
+        self.cluster.send_canary();
     }
 
     fn patience(&self) -> Duration {
@@ -265,6 +256,9 @@ impl Actor for Subscriber {
         self.dial(ctx);
         ctx.run_interval(self.cluster.settings.canary_interval, |this, ctx| {
             this.watch_canary(ctx);
+            if let Some(recovery) = &this.server.recovery {
+                recovery.sweep();
+            }
         });
     }
 }

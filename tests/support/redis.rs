@@ -176,9 +176,10 @@ fn spawn(port: u16, folder: &Path, options: &[String]) -> (Child, String, Receiv
     } else {
         ["--port", &port, "--save", ""]
     };
-    // The shell lets go of the pipe, so that it ends with the server.
-    let script =
-        "redis-server \"$@\" 2>&1 & echo $!; exec > /dev/null 2>&1; cat; kill -KILL $!; wait";
+    // Its process says its number before it becomes the server, whose log begins at once. The shell lets go of the
+    // pipe, so that it ends with the server.
+    let script = "sh -c 'echo $$; exec redis-server \"$@\"' sh \"$@\" 2>&1 & \
+                  exec > /dev/null 2>&1; cat; kill -KILL $!; wait";
     let mut guard = Command::new("sh")
         .args(["-c", script, "sh"])
         .args(options.iter().filter(|option| option.ends_with(".conf")))
