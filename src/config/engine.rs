@@ -64,7 +64,8 @@ pub struct EngineConfig {
     pub initial_packet: Option<String>,
     /// The route of this node: text before every session id, by which a load balancer finds the node that has the session.
     ///
-    /// Default empty: the session ids name no node, and one node needs none. At most 24 characters of `A` to `Z`, `a` to
+    /// Default empty: of a node that is given a name ([`RedisConfig::node`](super::RedisConfig::node)) the route is made
+    /// of it; else the session ids name no node, and one node needs none. At most 24 characters of `A` to `Z`, `a` to
     /// `z`, `0` to `9`, `-`, `.`, `_` and `~`, with a dot at the end and different on each node: `"a."`, `"b."`.
     pub sid_prefix: String,
 }
