@@ -11,7 +11,7 @@ use super::values;
 /// What exceeds one is refused with a reason that the client can read, logged at debug and counted by cause
 /// ([`Server::counters`](crate::Server::counters)).
 /// In the file `0` is "no limit", which is `usize::MAX` here ([`Config::validated`](super::Config::validated) turns one
-/// into the other); only [`time_to_complete_packet`](Self::time_to_complete_packet) cannot be switched off.
+/// into the other); only the two times cannot be switched off.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -31,6 +31,12 @@ pub struct Limits {
     /// ends with `transport error` and close code 1008; a POST is answered 408.
     #[serde(deserialize_with = "values::duration")]
     pub time_to_complete_packet: Duration,
+    /// Time that the head of a request may take, from the connection on.
+    ///
+    /// Default `"5s"`, range 1 millisecond to 24 hours. Exceeded: answered 408. Of the HTTP server, which neither logs
+    /// nor counts it. Inside an `App` of your own it is that of your `HttpServer`.
+    #[serde(deserialize_with = "values::duration")]
+    pub time_to_complete_head: Duration,
     /// Packets of one polling payload.
     ///
     /// Default 10000: what a client that was cut off may have buffered. Exceeded: the session ends with `parse
@@ -103,6 +109,7 @@ impl Default for Limits {
             attachments_per_packet: 10,
             message_fragments: 16_384,
             time_to_complete_packet: Duration::from_secs(60),
+            time_to_complete_head: Duration::from_secs(5),
             packets_per_payload: 10_000,
             namespaces_per_session: 64,
             rooms_per_socket: 1000,

@@ -245,6 +245,11 @@ fn limits(limits: &mut Limits) -> Checked {
         limits.time_to_complete_packet,
         SHORTEST,
     )?;
+    lasts(
+        "limits.time_to_complete_head",
+        limits.time_to_complete_head,
+        SHORTEST,
+    )?;
     for limit in [
         &mut limits.attachments_per_packet,
         &mut limits.message_fragments,
@@ -425,6 +430,10 @@ mod tests {
             (
                 "limits.time_to_complete_packet",
                 problem(|config| config.limits.time_to_complete_packet = none),
+            ),
+            (
+                "limits.time_to_complete_head",
+                problem(|config| config.limits.time_to_complete_head = none),
             ),
         ] {
             assert!(message.starts_with(&format!("{key} ")), "{key}: {message}");

@@ -83,7 +83,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             servers,
             routes,
         } = self;
-        let closing = servers.clone();
+        let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
         let factory = move || {
             let endpoints: Rc<[Endpoint]> = servers
                 .iter()
@@ -114,6 +114,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 },
             );
             HttpService::build()
+                .client_request_timeout(head_timeout)
                 .h1_allow_half_closed(false)
                 .tcp_nodelay(true)
                 .upgrade(take_over)
@@ -144,13 +145,14 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             routes,
         } = self;
         let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
-        let closing = servers.clone();
+        let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
         let server = HttpServer::new(move || App::new().configure(Self::app(&servers, &routes)))
             .on_connect(move |io, _| {
                 if let Some(stream) = io.downcast_ref::<TcpStream>() {
                     direct::prepare(stream, heartbeat);
                 }
             })
+            .client_request_timeout(head_timeout)
             .h1_allow_half_closed(false)
             .tcp_nodelay(true)
             .workers(workers)
@@ -221,6 +223,12 @@ async fn until_the_end(
         .await
         .map_err(|err| Error::Run(err.into()))?
         .map_err(Error::Run)
+}
+
+/// How long the head of a request may take: of the servers that listen together, the one that gives most.
+fn head_timeout(servers: &[Server]) -> Duration {
+    let of = |server: &Server| server.config().limits.time_to_complete_head;
+    servers.iter().map(of).max().unwrap_or_default()
 }
 
 /// How long sessions may take to end.

@@ -143,7 +143,8 @@ export class Pairing {
 /** Both ways to subscribe: options and the end of a title. The original knows only the first. */
 export const SUBSCRIPTIONS = [
   ["", {}],
-  [", exact subscriptions", { env: { REDIS_SUBSCRIPTION: "exact" }, only: (...kinds) => kinds.includes("subject") }],
+  // With one worker, which has the pub/sub connections too.
+  [", exact subscriptions", { env: { REDIS_SUBSCRIPTION: "exact", WORKERS: "1" }, only: (...kinds) => kinds.includes("subject") }],
 ];
 
 /** Resolves when every peer has heard a broadcast that the node of `sender` sends now, so all that it sent before. */
