@@ -13,7 +13,7 @@ export TARGETS ?= reference,subject
 
 VENV := tests/clients/python/.venv
 
-.PHONY: run page test prepare test-rust test-docs test-node test-cluster test-nginx test-browser test-python servers clean
+.PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-browser test-python servers clean
 
 run: page
 	exec cargo run --release --bin greenroom
@@ -22,21 +22,32 @@ page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \
 	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
 
+# What compiles comes first; then what runs inside the crate beside what runs outside, which mostly waits for others.
 test: prepare
-	$(MAKE) --no-print-directory test-rust
-	$(MAKE) --no-print-directory test-docs
-	$(MAKE) --no-print-directory test-node
-	$(MAKE) --no-print-directory test-cluster
-	$(MAKE) --no-print-directory test-python
-	$(MAKE) --no-print-directory test-nginx
-	$(MAKE) --no-print-directory test-browser
+	$(MAKE) --no-print-directory lint
+	cargo test --locked --no-run
+	$(MAKE) --no-print-directory servers
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse test-inside test-outside
+
+test-inside:
+	$(MAKE) --no-print-directory --jobs=1 test-rust
+	$(MAKE) --no-print-directory --jobs=1 test-docs
+
+test-outside:
+	$(MAKE) --no-print-directory --jobs=1 test-node
+	$(MAKE) --no-print-directory --jobs=1 test-cluster
+	$(MAKE) --no-print-directory --jobs=1 test-python
+	$(MAKE) --no-print-directory --jobs=1 test-nginx
+	$(MAKE) --no-print-directory --jobs=1 test-browser
 
 prepare:
 	tests/prepare
 
-test-rust: static/node_modules/.package-lock.json
+lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+
+test-rust: static/node_modules/.package-lock.json
 	cargo test --locked
 
 test-docs:

@@ -176,17 +176,13 @@ fn time_to_complete_the_head_of_a_request() {
         config.limits.time_to_complete_head = Duration::from_millis(100);
         for (listening, _hearing) in on_both_carriers(&config).await {
             let begin = std::time::Instant::now();
-            for said in [
-                &b""[..],
-                b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n",
-            ] {
-                let mut raw = Raw::connect(&listening).await;
-                raw.write(said).await;
-                assert_eq!(raw.response().await.0, 408);
-            }
+            let mut raw = Raw::connect(&listening).await;
+            raw.write(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n")
+                .await;
+            assert_eq!(raw.response().await.0, 408);
             assert!(
                 begin.elapsed() < Duration::from_secs(4),
-                "the limit is what ended them"
+                "the limit is what ended it"
             );
         }
     });

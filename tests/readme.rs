@@ -360,7 +360,8 @@ const OF_THIS_RUN: [&str; 10] = [
     "MFLAGS",
 ];
 
-/// A command line in the root of the repository, as somebody would type it there.
+/// A command line in the root of the repository, as somebody would type it there. What it builds for release is not
+/// optimized, which would take minutes, and stays apart from what somebody has built.
 fn in_root(line: &str) -> Command {
     let mut words = line.split(' ');
     let mut command = Command::new(words.next().unwrap());
@@ -370,6 +371,12 @@ fn in_root(line: &str) -> Command {
         if OF_THIS_RUN.iter().any(|start| name.starts_with(start)) {
             command.env_remove(&*name);
         }
+    }
+    if line.contains("--release") || line == "make run" {
+        command
+            .env("CARGO_TARGET_DIR", root().join("target/readme"))
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256");
     }
     command
 }
