@@ -38,7 +38,7 @@ use crate::protocol::socketio::Args;
 ///     }
 /// }
 ///
-/// # fn main() -> Result<(), greenroom::Error> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let server = Server::builder().namespace("/", shared(Cache::default).on_server_event()).build()?;
 /// server.root().server_side_emit("forget", "everything")?;
 /// # Ok(())
