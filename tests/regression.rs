@@ -413,6 +413,28 @@ fn a_panic_of_an_engine_application_ends_its_session() {
 }
 
 #[test]
+fn a_poll_that_comes_a_moment_after_the_goodbye_goes_home() {
+    on_actix(async {
+        for carrier in CARRIERS {
+            let mut config = Config::default();
+            config.server.carrier = carrier;
+            let (handlers, _hearing) = ear();
+            let listening = listen(config, |builder| builder.namespace("/", handlers)).await;
+            let sid = join_polling(&listening).await;
+            let (goodbye, poll) = (post(&sid, "1"), get(&format!("&sid={sid}")));
+            // The one that is written first is met first.
+            let (posted, polled) =
+                tokio::join!(http(&listening, &goodbye), http(&listening, &poll));
+            assert_eq!(posted.0, 200, "{}", posted.1);
+            assert_eq!(polled.0, 200, "{}", polled.1);
+            assert!(polled.1.ends_with("\r\n\r\n6"), "{}", polled.1);
+            let (status, _) = http(&listening, &poll).await;
+            assert_eq!(status, 400, "and the session is gone");
+        }
+    });
+}
+
+#[test]
 fn what_follows_a_failed_probe_is_not_the_session_s() {
     on_actix(async {
         for carrier in CARRIERS {

@@ -1,5 +1,7 @@
 //! HTTP long-polling: one request that waits, one that brings packets.
 
+use std::time::Duration;
+
 use actix::prelude::*;
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -34,8 +36,40 @@ pub(crate) enum PostAnswer {
     Overlap,
 }
 
+/// How long a poll may be later than the goodbye that was sent behind it.
+const LATE_POLL: Duration = Duration::from_millis(10);
+
 impl Session {
+    /// A POST has come.
+    ///
+    /// A client that says goodbye mostly polls at the same time, and a server with one thread meets the poll first,
+    /// which then goes home with a noop. Here the two come over two connections, perhaps to two workers, and the poll
+    /// may be on its way still: the goodbye waits for it a moment.
     pub(super) fn post(
+        &mut self,
+        body: &Bytes,
+        is_binary: bool,
+        answer: oneshot::Sender<PostAnswer>,
+        ctx: &mut Context<Self>,
+    ) {
+        let is_goodbye = matches!(&**body, b"1" | b"1:1");
+        if is_goodbye && self.has_no_poll() {
+            let body = body.clone();
+            ctx.run_later(LATE_POLL, move |session, ctx| {
+                session.take_post(&body, is_binary, answer, ctx);
+            });
+        } else {
+            self.take_post(body, is_binary, answer, ctx);
+        }
+    }
+
+    fn has_no_poll(&self) -> bool {
+        let hub = self.hub.borrow();
+        let seat = hub.seats.get(self.seat);
+        seat.is_some_and(|seat| matches!(seat.link, Link::Polling(None)))
+    }
+
+    fn take_post(
         &mut self,
         body: &Bytes,
         is_binary: bool,
