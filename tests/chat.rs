@@ -21,14 +21,17 @@ fn serve() -> Server {
     builder.build().unwrap()
 }
 
-/// A tab of the browser `token`, welcomed.
+/// A tab of the browser `token`, welcomed. What everybody is told, as how many are in a room, may come before.
 async fn enter(server: &Server, token: &str) -> (Client, serde_json::Value) {
     let auth = json!({"token": format!("token-of-{token:0>16}"), "name": token});
     let mut client = Client::connect_to(server, "/", auth).await.unwrap();
-    let welcome = client.next_event().await.unwrap();
-    assert_eq!(welcome.name, "welcome");
-    let welcome = welcome.args.first().unwrap();
-    (client, welcome)
+    loop {
+        let event = client.next_event().await.unwrap();
+        if event.name == "welcome" {
+            return (client, event.args.first().unwrap());
+        }
+        assert_eq!(event.name, "room");
+    }
 }
 
 async fn ask<T: Serialize>(client: &mut Client, event: &str, values: T) -> serde_json::Value {
