@@ -20,8 +20,10 @@ counters! {
     HandshakeRefused => "handshake_refused",
     /// Requests for sessions of other nodes; refused with the error 1.
     ForeignSession => "foreign_session",
-    /// Handshakes refused because a cap on connections was met, or the server ends.
+    /// Connections and handshakes refused because a cap on connections was met, or the server ends.
     ConnectionRefused => "connection_refused",
+    /// Connections closed because no whole head of a request came in time.
+    NoRequest => "no_request",
     /// Sessions ended because the client sent what is no packet.
     ParseError => "parse_error",
     /// Sessions ended because a packet or message did not become complete in time.

@@ -56,6 +56,14 @@ struct State {
     sessions: HashMap<ByteString, Session>,
     /// In the order of leaving, for the cap and the sweep.
     order: VecDeque<(Instant, ByteString)>,
+    dropped: Dropped,
+}
+
+/// What the caps have taken from clients that could still have come back.
+#[derive(Clone, Copy, Debug, Default)]
+struct Dropped {
+    packets: u64,
+    sessions: u64,
 }
 
 /// Who left.
@@ -107,27 +115,31 @@ impl Recovery {
     ) -> (u64, Args) {
         let now = Instant::now();
         let mut state = self.state.lock();
-        if !state.logs.contains_key(nsp) {
+        let State { logs, dropped, .. } = &mut *state;
+        if !logs.contains_key(nsp) {
             // Namespaces come and go: a log in which nothing is left that could be replayed goes as well.
             let is_live = |log: &Log| {
                 log.packets
                     .back()
                     .is_some_and(|last| now.duration_since(last.at) <= self.window)
             };
-            state.logs.retain(|_, log| is_live(log));
+            logs.retain(|_, log| is_live(log));
         }
-        let log = state.logs.entry(nsp.into()).or_insert_with(|| Log {
+        let log = logs.entry(nsp.into()).or_insert_with(|| Log {
             first: 1,
             ..Log::default()
         });
         let bytes = name.len()
             + args.raw_json().len()
             + args.attachments().iter().map(Bytes::len).sum::<usize>();
-        while let Some(oldest) = log.packets.front()
-            && (log.packets.len() >= self.max_packets
-                || log.bytes + bytes > self.max_bytes
-                || now.duration_since(oldest.at) > self.window)
-        {
+        while let Some(oldest) = log.packets.front() {
+            let is_old = now.duration_since(oldest.at) > self.window;
+            let is_full =
+                log.packets.len() >= self.max_packets || log.bytes + bytes > self.max_bytes;
+            if !is_old && !is_full {
+                break;
+            }
+            dropped.packets += u64::from(!is_old);
             log.bytes -= oldest.bytes;
             log.first += 1;
             log.packets.pop_front();
@@ -166,6 +178,15 @@ impl Recovery {
             held,
         };
         state.sessions.insert(pid, session);
+    }
+
+    /// What the caps have dropped, under the names of [`Server::counters`](crate::Server::counters).
+    pub(crate) fn counters(&self) -> [(&'static str, u64); 2] {
+        let Dropped { packets, sessions } = self.state.lock().dropped;
+        [
+            ("recovery_packet_dropped", packets),
+            ("recovery_session_dropped", sessions),
+        ]
     }
 
     /// Forgets those who did not come back in time. In a cluster it is called from time to time: their rooms need
@@ -213,9 +234,11 @@ impl Recovery {
 impl State {
     /// Forgets who left too long ago, and the oldest until no more than `max_sessions` are left.
     fn forget(&mut self, now: Instant, window: Duration, max_sessions: usize) {
-        while self.order.front().is_some_and(|(at, _)| {
-            self.sessions.len() > max_sessions || now.duration_since(*at) > window
-        }) {
+        while let Some((at, _)) = self.order.front() {
+            let is_old = now.duration_since(*at) > window;
+            if !is_old && self.sessions.len() <= max_sessions {
+                break;
+            }
             if let Some((at, pid)) = self.order.pop_front()
                 && self
                     .sessions
@@ -223,6 +246,12 @@ impl State {
                     .is_some_and(|session| session.at == at)
             {
                 self.sessions.remove(&pid);
+                if !is_old {
+                    self.dropped.sessions += 1;
+                    log::debug!(
+                        "a state is dropped before its time why=too many limit=max_sessions"
+                    );
+                }
             }
         }
     }

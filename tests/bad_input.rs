@@ -581,6 +581,57 @@ fn many_half_open_handshakes() {
 }
 
 #[test]
+fn connections_that_ask_for_nothing() {
+    alone(async {
+        let mut config = Config::default();
+        config.limits.silent_connections = 3;
+        config.limits.time_to_complete_head = Duration::from_secs(2);
+        for (listening, _hearing) in on_both_carriers(&config).await {
+            let server = &listening.server;
+            // The connection that found the server listening has gone when this is answered.
+            assert_eq!(http(&listening, &get("")).await.0, 200);
+            let mut silent = Vec::new();
+            for head in [
+                "",
+                "G",
+                "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n",
+            ] {
+                let mut raw = Raw::connect(&listening).await;
+                raw.write(head.as_bytes()).await;
+                silent.push(raw);
+            }
+            let mut n_refused = 0;
+            while n_refused < 20 {
+                let mut raw = Raw::connect(&listening).await;
+                let (status, response) = raw.response().await;
+                if status == 408 {
+                    // A slow machine: the first three have had their time.
+                    break;
+                }
+                assert_eq!(status, 503);
+                assert!(response.ends_with("too many connections"), "{response}");
+                n_refused += 1;
+            }
+            assert!(n_refused > 0);
+            logged(&["a connection is refused why=silent_connections limit=3"]).await;
+            counted(server, "connection_refused", n_refused).await;
+            for mut raw in silent {
+                assert_eq!(raw.response().await.0, 408);
+            }
+            logged(&["a connection is closed why=no request came limit=2s"]).await;
+            eventually("they are counted", || counter(server, "no_request") >= 3).await;
+
+            // Who has asked for something makes room for others.
+            let mut sessions = Vec::new();
+            for _ in 0..6 {
+                sessions.push(Ws::open(&listening).await);
+                assert_eq!(http(&listening, &get("")).await.0, 200);
+            }
+        }
+    });
+}
+
+#[test]
 fn connections_beyond_the_limits() {
     alone(async {
         for (name, set) in [

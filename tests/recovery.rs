@@ -473,6 +473,7 @@ fn packets_are_kept_up_to_a_number() {
             assert_eq!(socket.is_recovered(), is_kept, "{n_missed}");
             let n_replayed = names(&mut client, &socket).await.len();
             assert_eq!(n_replayed, if is_kept { n_missed } else { 0 });
+            assert!(is_kept || counter(&lobby.server, "recovery_packet_dropped") > 0);
         }
     });
 }
@@ -520,6 +521,7 @@ fn sessions_are_kept_up_to_a_number_and_the_first_to_leave_goes_first() {
             assert_eq!(socket.is_recovered(), n > 0, "{n}");
             returned.push(client);
         }
+        assert_eq!(counter(&lobby.server, "recovery_session_dropped"), 1);
     });
 }
 

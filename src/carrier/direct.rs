@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
+use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -189,4 +190,13 @@ pub(crate) fn prepare(stream: &TcpStream, heartbeat: Duration) {
     let _ = SockRef::from(stream).set_tcp_user_timeout(Some(heartbeat));
     #[cfg(not(target_os = "linux"))]
     let _ = heartbeat;
+}
+
+/// Answers an accepted stream that nothing has been read from, and ends it.
+pub(crate) fn turn_away(stream: &TcpStream, answer: &[u8]) {
+    // Past tokio, which does not know yet that there is room. What is left unread would turn the answer into a reset.
+    let socket = SockRef::from(stream);
+    let _ = socket.recv(&mut [MaybeUninit::uninit(); 4096]);
+    let _ = socket.send(answer);
+    let _ = socket.shutdown(std::net::Shutdown::Both);
 }

@@ -33,8 +33,8 @@ pub struct Limits {
     pub time_to_complete_packet: Duration,
     /// Time that the head of a request may take, from the connection on.
     ///
-    /// Default `"5s"`, range 1 millisecond to 24 hours. Exceeded: answered 408. Of the HTTP server, which neither logs
-    /// nor counts it. Inside an `App` of your own it is that of your `HttpServer`.
+    /// Default `"5s"`, range 1 millisecond to 24 hours. Exceeded: answered 408. Inside an `App` of your own it is that of
+    /// your `HttpServer`.
     #[serde(deserialize_with = "values::duration")]
     pub time_to_complete_head: Duration,
     /// Packets of one polling payload.
@@ -96,6 +96,11 @@ pub struct Limits {
     ///
     /// Default 10000. Exceeded: the handshake is answered 503, with `too many connections`. `connect_timeout` empties it.
     pub half_open: usize,
+    /// TCP connections of the process that have not sent a whole head of a request yet.
+    ///
+    /// Default 10000. Exceeded: answered 503, with `too many connections`. `time_to_complete_head` empties it. Inside an
+    /// `App` of your own it does not hold.
+    pub silent_connections: usize,
     /// Bytes of request headers that are kept of a handshake for handlers to read.
     ///
     /// Default `"16KiB"`. Exceeded: the headers that do not fit are left out.
@@ -123,6 +128,7 @@ impl Default for Limits {
             connections: 100_000,
             connections_per_ip: usize::MAX,
             half_open: 10_000,
+            silent_connections: 10_000,
             headers_bytes: 16 * 1024,
         }
     }

@@ -266,6 +266,7 @@ fn limits(limits: &mut Limits) -> Checked {
         &mut limits.connections,
         &mut limits.connections_per_ip,
         &mut limits.half_open,
+        &mut limits.silent_connections,
         &mut limits.headers_bytes,
     ] {
         zero_is_unlimited(limit);

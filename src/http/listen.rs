@@ -15,6 +15,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use futures_util::future::Either;
 
+use super::arrivals::{Arrivals, Silent};
 use super::request::Facts;
 use super::{Endpoint, configure, engine, upgrade};
 use crate::carrier::{Direct, direct};
@@ -84,7 +85,9 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             routes,
         } = self;
         let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
+        let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
         let factory = move || {
+            let arrivals = arrivals.clone();
             let endpoints: Rc<[Endpoint]> = servers
                 .iter()
                 .map(|server| Endpoint::new(server.shared()))
@@ -92,6 +95,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             let app = App::new().configure(Self::app(&servers, &routes));
             let serving = Rc::clone(&endpoints);
             let take_over = move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
+                spoken(request.conn_data());
                 let endpoints = Rc::clone(&endpoints);
                 let parts = framed.into_parts();
                 async move {
@@ -103,6 +107,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             let past_app = apply_fn_factory(
                 map_config(app, |()| AppConfig::default()),
                 move |request: Request, app: &_| {
+                    spoken(request.conn_data());
                     let is_ours = serving
                         .iter()
                         .any(|endpoint| endpoint.is_at(request.path()));
@@ -117,6 +122,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 .client_request_timeout(head_timeout)
                 .h1_allow_half_closed(false)
                 .tcp_nodelay(true)
+                .on_connect_ext(move |stream, data| arrivals.arrived(stream, data))
                 .upgrade(take_over)
                 .h1(past_app)
                 .tcp()
@@ -146,10 +152,20 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
         } = self;
         let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
         let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
-        let server = HttpServer::new(move || App::new().configure(Self::app(&servers, &routes)))
-            .on_connect(move |io, _| {
+        let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let factory = move || {
+            App::new()
+                .wrap_fn(|request, app| {
+                    spoken(request.request().conn_data());
+                    app.call(request)
+                })
+                .configure(Self::app(&servers, &routes))
+        };
+        let server = HttpServer::new(factory)
+            .on_connect(move |io, data| {
                 if let Some(stream) = io.downcast_ref::<TcpStream>() {
                     direct::prepare(stream, heartbeat);
+                    arrivals.arrived(stream, data);
                 }
             })
             .client_request_timeout(head_timeout)
@@ -251,6 +267,13 @@ async fn until_signalled() -> std::io::Result<()> {
     }
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await
+}
+
+/// A connection has sent a request.
+fn spoken(connection: Option<&Silent>) {
+    if let Some(connection) = connection {
+        connection.has_spoken();
+    }
 }
 
 /// A request of polling.

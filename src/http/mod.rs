@@ -1,5 +1,6 @@
 //! HTTP: the routes of a server, its own listener, and what every response carries.
 
+mod arrivals;
 pub(crate) mod client_files;
 pub(crate) mod compression;
 pub(crate) mod cookie;

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::http::{self};
 use crate::hub::Command;
 use crate::namespace::{Namespace, Namespaces};
+use crate::recovery::Recovery;
 use crate::registry;
 use crate::subscriber::Leave;
 
@@ -98,13 +99,15 @@ impl Server {
         self.0.n_connections.load(Ordering::Relaxed)
     }
 
-    /// What was counted since the start: refusals and failures, by cause. In a cluster also what was lost on the way to
+    /// What was counted since the start: refusals and failures, by cause. With recovery also what its caps have dropped
+    /// before its time (`recovery_packet_dropped`, `recovery_session_dropped`). In a cluster also what was lost on the way to
     /// Redis, and the state of the stored membership (`membership_pending`: sockets that are not written yet,
     /// `membership_lag_ms`: how long the oldest of them has been waiting).
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let cluster = self.0.cluster.as_ref();
         let gauges = cluster.into_iter().flat_map(|cluster| cluster.gauges());
-        self.0.metrics.read().chain(gauges)
+        let recovery = self.0.recovery.iter().flat_map(Recovery::counters);
+        self.0.metrics.read().chain(recovery).chain(gauges)
     }
 
     /// The configuration.

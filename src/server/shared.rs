@@ -170,7 +170,7 @@ impl Shared {
         }
     }
 
-    fn refuse_connection(&self, why: &str, limit: usize) -> bool {
+    pub(crate) fn refuse_connection(&self, why: &str, limit: usize) -> bool {
         self.metrics.count(Counter::ConnectionRefused);
         log::debug!("a connection is refused why={why} limit={limit}");
         false
