@@ -183,6 +183,13 @@ pub use protocol::socketio::{Args, Binary, Value};
 pub use registry::{DeadNode, GcError, GcReport, gc};
 pub use server::{Server, ServerBuilder};
 
+/// The code of the guides, compiled.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../docs/handlers.md")]
+    struct Handlers;
+}
+
 /// What most programs need: `use greenroom::prelude::*;`.
 pub mod prelude {
     pub use crate::config::Config;

@@ -318,19 +318,71 @@ fn every_command_keeps_its_promise() {
 
 #[test]
 fn links_lead_somewhere() {
-    for file in ["README.md", "CHANGELOG.md", "SECURITY.md"] {
-        let text = std::fs::read_to_string(root().join(file)).unwrap();
+    let of_docs = std::fs::read_dir(root().join("docs")).unwrap();
+    let of_docs = of_docs.map(|file| file.unwrap().path());
+    let of_docs = of_docs.filter(|file| file.extension().is_some_and(|it| it == "md"));
+    let files = ["README.md", "CHANGELOG.md", "SECURITY.md"].map(|name| root().join(name));
+    for file in files.into_iter().chain(of_docs) {
+        let text = std::fs::read_to_string(&file).unwrap();
         for link in text.split("](").skip(1) {
             let link = link.split(')').next().unwrap();
-            let leads = match link.strip_prefix('#') {
-                Some(anchor) => text
-                    .lines()
-                    .any(|line| anchor_of(line) == Some(anchor.to_owned())),
-                None => link.starts_with("https://") || root().join(link).exists(),
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (path, anchor) = match link.split_once('#') {
+                Some((path, anchor)) => (path, Some(anchor.to_owned())),
+                None => (link, None),
             };
-            assert!(leads, "{file}: {link}");
+            let to = match path {
+                "" => file.clone(),
+                path => file.parent().unwrap().join(path),
+            };
+            assert!(to.exists(), "{}: {link}", file.display());
+            if anchor.is_some() {
+                let there = std::fs::read_to_string(&to).unwrap();
+                let leads = there.lines().any(|line| anchor_of(line) == anchor);
+                assert!(leads, "{}: {link}", file.display());
+            }
         }
     }
+}
+
+/// What somebody looks up there is what the program says: the texts between backticks in the first column of each table,
+/// and what stands around their `…`.
+#[test]
+fn the_troubles_are_told_in_the_words_of_the_program() {
+    let said = sources(&root().join("src")).replace("\\\"", "\"");
+    let troubles = std::fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
+    let mut n_texts = 0;
+    for row in troubles.lines().filter(|line| line.starts_with("| ")) {
+        let first = row.split(" | ").next().unwrap();
+        for text in first.split('`').skip(1).step_by(2) {
+            let text = text.trim_start_matches("disconnect: ");
+            let text = text.trim_start_matches("connect_error: ");
+            let error = text.strip_prefix("{\"error\":\"").unwrap_or(text);
+            for part in error.trim_end_matches("\"}").split('…') {
+                let part = part.trim();
+                assert!(said.contains(part) || part == SYSTEM, "{part:?} of {row}");
+                n_texts += 1;
+            }
+        }
+    }
+    assert!(n_texts > 20, "{n_texts}");
+}
+
+/// What the operating system says, not the program.
+const SYSTEM: &str = ": Address already in use";
+
+/// All sources below a folder, one after the other.
+fn sources(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => std::fs::read_to_string(path).unwrap(),
+        })
+        .collect()
 }
 
 /// The anchor of a heading, as Markdown is commonly shown.
