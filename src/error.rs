@@ -33,6 +33,14 @@ pub enum Error {
     /// The server ended with an error.
     #[error("the server ended")]
     Run(#[source] std::io::Error),
+    /// The server was told to end, and somebody was cut off.
+    #[error("{why}; sessions cut off: {n_sessions}")]
+    Cut {
+        /// The time was over, or there was a second signal.
+        why: &'static str,
+        /// How many sessions were still there. None, if it was only requests.
+        n_sessions: usize,
+    },
 }
 
 /// Why an event was not sent.

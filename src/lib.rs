@@ -104,6 +104,7 @@
 //!    all are there or the time is up. What is there then is the answer, with the names of the silent.
 //! 7. **The end.** Whatever ends a session goes through one function, `Session::finish`: handlers are told
 //!    (rooms still readable), hub and registry forget, the transport gets a last word.
+//! 8. **The end of a server** is [`Server::drain`]: each hub gives each of its sessions a moment in which it ends so.
 //!
 //! ## Two carriers
 //!

@@ -15,18 +15,12 @@ use cli::{CommandLine, Failure};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Something in the settings or on the command line is wrong; clap ends with the same.
-const EXIT_CONFIG: u8 = 2;
-
 fn main() -> ExitCode {
     match CommandLine::read().run(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("greenroom: {}", explain(&failure));
-            match failure.is_of_the_settings() {
-                true => EXIT_CONFIG.into(),
-                false => ExitCode::FAILURE,
-            }
+            failure.exit_code().into()
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod raw;
 use bytes::Bytes;
 
 pub(crate) use direct::Direct;
+pub(crate) use direct::n_goodbyes;
 pub(crate) use mounted::Outlet;
 
 use crate::protocol::engineio::HandshakeError;

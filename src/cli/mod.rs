@@ -19,7 +19,8 @@ pub(crate) use failure::Failure;
 /// GREENROOM_<SECTION>__<KEY>, and HOST, PORT and REDIS_URL for server.host, server.port and redis.uri. RUST_LOG says
 /// what is logged.
 ///
-/// Exit codes: 0 done, 1 failed (Redis cannot be reached, the port is taken), 2 wrong settings or a wrong command line.
+/// Exit codes: 0 done, 1 failed (Redis cannot be reached, the port is taken), 2 wrong settings or a wrong command line,
+/// 3 told to end, and cut off who was still there when the time (shutdown.timeout) was over, or at a second signal.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct CommandLine {

@@ -15,6 +15,7 @@ mod pending;
 mod publications;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -85,6 +86,8 @@ pub(crate) struct Cluster {
     pub(crate) publications: Publications,
     /// The connection of the publisher, while it stands: the one that counts subscribers as publishers see them.
     link: Mutex<Option<Link>>,
+    /// Others who count the servers count this one, while it hears.
+    pub(crate) is_counted: AtomicBool,
     /// Who hears of rooms; only with exact subscriptions.
     pub(crate) rooms: OnceLock<Recipient<RoomChanged>>,
     /// The name of this server for people, and its route.
@@ -108,6 +111,7 @@ impl Cluster {
             pending: Pending::default(),
             publications: Publications::new(settings.publish_queue_bytes),
             link: Mutex::new(None),
+            is_counted: AtomicBool::new(true),
             rooms: OnceLock::new(),
             own: OnceLock::new(),
             peers: RwLock::default(),
@@ -261,7 +265,8 @@ impl Cluster {
         let link = self.link.lock().clone();
         let link = link.ok_or_else(LinkError::not_connected)?;
         let n_servers = link.numsub(&self.channels.request(nsp)).await?;
-        let own = usize::from(self.health.is_up(Part::Subscribe));
+        let is_counted = self.is_counted.load(Ordering::Relaxed);
+        let own = usize::from(is_counted && self.health.is_up(Part::Subscribe));
         Ok(n_servers.saturating_sub(own))
     }
 

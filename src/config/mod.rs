@@ -18,6 +18,7 @@ mod redis_url;
 mod redis_url_parse;
 mod secrets;
 mod server;
+mod shutdown;
 mod socketio;
 mod syntax;
 mod validate;
@@ -31,6 +32,7 @@ pub use self::{
     redis::{RedisConfig, Subscription},
     redis_url::{RedisUrl, RedisUrlError},
     server::{Carrier, LogConfig, ServerConfig},
+    shutdown::ShutdownConfig,
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
 };
 
@@ -75,6 +77,8 @@ pub struct Config {
     pub cors: CorsConfig,
     /// `[limits]`: a cap on everything that a peer can fill.
     pub limits: Limits,
+    /// `[shutdown]`: how a server ends that is told to.
+    pub shutdown: ShutdownConfig,
     /// `[log]`: what is logged.
     pub log: LogConfig,
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RecoveryConfig, RedisConfig,
-    ServerConfig, SocketIoConfig, environment, secrets,
+    ServerConfig, ShutdownConfig, SocketIoConfig, environment, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -20,6 +20,7 @@ pub(super) struct RawConfig {
     redis: RedisConfig,
     cors: CorsConfig,
     limits: Limits,
+    shutdown: ShutdownConfig,
     log: LogConfig,
 }
 
@@ -35,6 +36,7 @@ impl TryFrom<RawConfig> for Config {
             redis,
             cors,
             limits,
+            shutdown,
             log,
         } = raw;
         Self {
@@ -45,6 +47,7 @@ impl TryFrom<RawConfig> for Config {
             redis,
             cors,
             limits,
+            shutdown,
             log,
         }
         .validated()
@@ -219,6 +222,7 @@ mod tests {
             "redis",
             "cors",
             "limits",
+            "shutdown",
             "log",
         ];
         let keys_of = |section: &str| {
@@ -401,7 +405,7 @@ mod tests {
     #[test]
     fn an_unknown_key_like_no_other_lists_those_that_exist() {
         assert!(wrong("[log]\nzzz = 1").ends_with("unknown key `zzz`: the keys here are filter"));
-        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, limits, log"));
+        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, limits, shutdown, log"));
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! `[server]` and `[log]`: where the process listens, what it serves and what it says.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use serde::Deserialize;
-
-use super::values;
 
 /// `[server]`: where the process listens and what it serves.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -44,11 +42,6 @@ pub struct ServerConfig {
     ///
     /// Default 4096, range 1 to 65535. The kernel lowers it to `net.core.somaxconn`.
     pub backlog: u32,
-    /// How long a shutdown waits for clients to take what is queued for them, before it closes them.
-    ///
-    /// Default `"5s"`, at most 24 hours. Zero closes at once.
-    #[serde(deserialize_with = "values::duration")]
-    pub shutdown_timeout: Duration,
     /// Who reads and writes an established WebSocket.
     ///
     /// Default `"direct"`.
@@ -66,7 +59,6 @@ impl Default for ServerConfig {
             client_dir: PathBuf::from("static/node_modules/socket.io-client/dist"),
             static_dir: PathBuf::from("static"),
             backlog: 4096,
-            shutdown_timeout: Duration::from_secs(5),
             carrier: Carrier::Direct,
         }
     }

@@ -4,9 +4,10 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins, RecoveryConfig,
-    RedisConfig, ServerConfig, SocketIoConfig,
+    RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig,
     syntax::{is_origin, is_token},
 };
+use crate::protocol::socketio::is_reserved_event;
 
 type Checked = Result<(), ConfigError>;
 
@@ -32,6 +33,7 @@ impl Config {
         redis(&mut self.redis)?;
         cors(&mut self.cors)?;
         limits(&mut self.limits)?;
+        shutdown(&self.shutdown)?;
         Ok(self)
     }
 }
@@ -44,11 +46,6 @@ fn server(server: &mut ServerConfig) -> Checked {
     )?;
     within("server.workers", server.workers, 0..=1024)?;
     within("server.backlog", server.backlog, 1..=65_535)?;
-    lasts(
-        "server.shutdown_timeout",
-        server.shutdown_timeout,
-        Duration::ZERO,
-    )?;
     server
         .path
         .truncate(server.path.trim_end_matches('/').len());
@@ -274,6 +271,24 @@ fn limits(limits: &mut Limits) -> Checked {
     Ok(())
 }
 
+fn shutdown(shutdown: &ShutdownConfig) -> Checked {
+    lasts("shutdown.timeout", shutdown.timeout, SHORTEST)?;
+    ensure(
+        shutdown.spread < shutdown.timeout,
+        "shutdown.spread",
+        format!(
+            "is {:?}; it is less than shutdown.timeout, which is {:?}",
+            shutdown.spread, shutdown.timeout
+        ),
+    )?;
+    let event = &shutdown.notice_event;
+    ensure(
+        event.len() <= 255 && !is_reserved_event(event),
+        "shutdown.notice_event",
+        format!("is {event:?}; it is a name of at most 255 bytes that the protocol has not taken"),
+    )
+}
+
 fn zero_is_unlimited(limit: &mut usize) {
     if *limit == 0 {
         *limit = usize::MAX;
@@ -340,8 +355,16 @@ mod tests {
                 problem(|config| config.server.backlog = 0),
             ),
             (
-                "server.shutdown_timeout",
-                problem(|config| config.server.shutdown_timeout = ages),
+                "shutdown.timeout",
+                problem(|config| config.shutdown.timeout = ages),
+            ),
+            (
+                "shutdown.spread",
+                problem(|config| config.shutdown.spread = config.shutdown.timeout),
+            ),
+            (
+                "shutdown.notice_event",
+                problem(|config| config.shutdown.notice_event = "disconnect".to_owned()),
             ),
             (
                 "engine.ping_interval",

@@ -17,7 +17,7 @@ use futures_util::future::Either;
 
 use super::arrivals::{Arrivals, Silent};
 use super::request::Facts;
-use super::{Endpoint, configure, engine, upgrade};
+use super::{Endpoint, configure, ending, engine, upgrade};
 use crate::carrier::{Direct, direct};
 use crate::config::{Carrier, ServerConfig};
 use crate::error::Error;
@@ -86,8 +86,10 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
         } = self;
         let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
         let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let server = actix_server::Server::build();
+        let ends = server.graceful_shutdown_signal();
         let factory = move || {
-            let arrivals = arrivals.clone();
+            let (arrivals, ends) = (arrivals.clone(), ends.clone());
             let endpoints: Rc<[Endpoint]> = servers
                 .iter()
                 .map(|server| Endpoint::new(server.shared()))
@@ -119,6 +121,11 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 },
             );
             HttpService::build()
+                // Connections that nobody uses end at once then.
+                .graceful_shutdown_signal(move || {
+                    let ends = ends.clone();
+                    async move { ends.notified().await }
+                })
                 .client_request_timeout(head_timeout)
                 .h1_allow_half_closed(false)
                 .tcp_nodelay(true)
@@ -127,12 +134,12 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 .h1(past_app)
                 .tcp()
         };
-        let server = actix_server::Server::build()
+        let server = server
             .workers(workers)
             .backlog(config.backlog)
             .max_concurrent_connections(MAX_CONNECTIONS)
             .disable_signals()
-            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
             .bind("greenroom", &address, factory)
             .map_err(|source| Error::Listen {
                 address: address.clone(),
@@ -175,7 +182,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .backlog(config.backlog)
             .max_connections(MAX_CONNECTIONS)
             .disable_signals()
-            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
             .bind(&address)
             .map_err(|source| Error::Listen {
                 address: address.clone(),
@@ -204,69 +211,13 @@ async fn until_the_end(
         "greenroom {} listens on {address} workers={workers}",
         env!("CARGO_PKG_VERSION")
     );
-    let handle = server.handle();
-    let ended = actix_rt::spawn(server);
-    let closing = servers.to_vec();
-    actix_rt::spawn(async move {
-        if let Err(err) = until_signalled().await {
-            return log::error!("signals cannot be heard err={err}");
-        }
-        log::info!(
-            "greenroom ends sessions={}",
-            closing.iter().map(Server::n_sessions).sum::<usize>()
-        );
-        // Who comes back at once would lose this session too: a load balancer finds another node.
-        for server in &closing {
-            server.shared().is_ending.store(true, Ordering::Relaxed);
-        }
-        // While the workers still run, so that clients are told and handlers hear of it.
-        closing.iter().for_each(Server::close);
-        let all_gone = async {
-            while closing.iter().any(|server| server.n_sessions() > 0) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        // Nobody counts on us from now on; what Redis has of us goes, whoever is still here.
-        let leaving = closing
-            .iter()
-            .map(|server| server.leave_cluster(server.config().server.shutdown_timeout));
-        // Who has not gone by then is cut off.
-        let gone = tokio::time::timeout(FAREWELL, all_gone);
-        let _ = tokio::join!(gone, futures_util::future::join_all(leaving));
-        handle.stop(true).await;
-    });
-    ended
-        .await
-        .map_err(|err| Error::Run(err.into()))?
-        .map_err(Error::Run)
+    ending::run(server, servers).await
 }
 
 /// How long the head of a request may take: of the servers that listen together, the one that gives most.
 fn head_timeout(servers: &[Server]) -> Duration {
     let of = |server: &Server| server.config().limits.time_to_complete_head;
     servers.iter().map(of).max().unwrap_or_default()
-}
-
-/// How long sessions may take to end.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Waits for SIGINT or SIGTERM.
-async fn until_signalled() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        );
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }
 
 /// A connection has sent a request.

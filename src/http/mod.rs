@@ -5,6 +5,7 @@ pub(crate) mod client_files;
 pub(crate) mod compression;
 pub(crate) mod cookie;
 pub(crate) mod cors;
+pub(crate) mod ending;
 pub(crate) mod engine;
 pub(crate) mod listen;
 pub(crate) mod pages;

@@ -1,6 +1,7 @@
 //! What anybody may ask of a hub.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -73,7 +74,9 @@ pub(crate) enum Command {
     ServerEvent(Box<ServerEvent>),
     /// Say when what was joined before is subscribed to.
     Confirm(oneshot::Sender<()>),
-    /// The server ends.
+    /// The server ends: so do its sessions, one after the other within this time.
+    Drain(Duration),
+    /// The server ends now.
     Shutdown,
 }
 

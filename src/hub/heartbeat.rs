@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Packet,
     /// The poll that takes the close packet with it.
     Close,
+    /// The end of a session of a server that ends.
+    Drain,
     /// The next noop that hurries an upgrade.
     Noop,
     /// A poll, after an upgrade whose client has gone.

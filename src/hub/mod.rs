@@ -6,6 +6,7 @@
 
 mod command;
 mod delivery;
+mod drain;
 mod handle;
 mod heartbeat;
 mod member;
@@ -132,6 +133,7 @@ impl Hub {
             Command::Polling { sid, question } => self.polling(&sid, question),
             Command::ServerEvent(event) => return After::ServerEvent(event),
             Command::Confirm(confirm) => self.server.tell_subscriber(|| Confirm(confirm)),
+            Command::Drain(within) => self.drain(within),
             Command::Shutdown => session::shut_down_all(self),
             Command::DropTransport { member } => {
                 if let Some(seat) = self

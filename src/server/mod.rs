@@ -1,6 +1,7 @@
 //! A server: what it is made of, how it is built, run, mounted and ended.
 
 mod builder;
+mod drain;
 mod shared;
 
 use std::path::Path;
@@ -143,12 +144,13 @@ impl Server {
         move |app| http::configure(&shared, app)
     }
 
-    /// Ends all sessions, with the reason `server shutting down`, and leaves the cluster.
+    /// Ends all sessions at once, with the reason `server shutting down`, and leaves the cluster. [`Server::drain`] takes
+    /// more care.
     pub fn close(&self) {
         self.0.tell_subscriber(|| Leave(None));
         self.0.to_all_hubs(|| Command::Shutdown);
         // Not asked: actix drops a question when nobody waits for its answer any more.
-        let budget = self.0.config.server.shutdown_timeout;
+        let budget = self.0.config.shutdown.timeout;
         self.0.tell_registry(|| registry::Close(budget));
     }
 
@@ -177,10 +179,11 @@ impl Server {
         }
     }
 
-    /// Runs until SIGINT or SIGTERM: listens on the configured address with the direct carrier.
+    /// Runs until SIGINT or SIGTERM: listens on the configured address. Then it ends as [`Server::drain`] says; a second
+    /// signal ends it at once.
     ///
     /// # Errors
-    /// The address cannot be listened on, or the system fails.
+    /// The address cannot be listened on, the system fails, or the end was cut short ([`Error::Cut`]).
     pub fn run(self) -> Result<(), Error> {
         self.run_with(|_| {})
     }

@@ -367,6 +367,7 @@ impl Session {
                     self.end(reason, ctx);
                 }
             }
+            Timer::Drain => self.drained(ctx),
             Timer::Heartbeat => {}
         }
     }

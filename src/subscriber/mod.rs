@@ -10,6 +10,7 @@ mod wanted;
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -43,7 +44,15 @@ impl Message for Confirm {
     type Result = ();
 }
 
-/// The server ends: nobody is to count on it any more.
+/// The server will end: no requests of others are answered any more. Broadcasts are heard still. Said when Redis knows it.
+#[derive(Debug)]
+pub(crate) struct StopAnswering(pub(crate) oneshot::Sender<()>);
+
+impl Message for StopAnswering {
+    type Result = ();
+}
+
+/// The server ends: nothing is heard any more.
 #[derive(Debug)]
 pub(crate) struct Leave(pub(crate) Option<oneshot::Sender<()>>);
 
@@ -306,6 +315,17 @@ impl Handler<Confirm> for Subscriber {
 
     fn handle(&mut self, Confirm(waiting): Confirm, ctx: &mut Context<Self>) {
         self.waiting.push(waiting);
+        self.subscribe(ctx);
+    }
+}
+
+impl Handler<StopAnswering> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, StopAnswering(done): StopAnswering, ctx: &mut Context<Self>) {
+        self.cluster.is_counted.store(false, Ordering::Relaxed);
+        self.wanted.stop_answering();
+        self.waiting.push(done);
         self.subscribe(ctx);
     }
 }

@@ -36,6 +36,9 @@ pub(super) struct Wanted {
     /// What may have to be done: names that are wanted and do not stand, or the other way round.
     dirty: IndexSet<Name, RandomState>,
     namespaces: HashMap<u32, Arc<NamespaceInner>>,
+    /// Requests that are wanted no more. What still comes on them is answered: whoever asks has counted on us.
+    retired: HashMap<Name, Source, RandomState>,
+    answers_requests: bool,
 }
 
 /// One command.
@@ -65,6 +68,8 @@ impl Wanted {
             standing: IndexSet::default(),
             dirty: IndexSet::default(),
             namespaces: HashMap::new(),
+            retired: HashMap::default(),
+            answers_requests: true,
             cluster,
         };
         let canary = wanted.cluster.channels.canary();
@@ -73,6 +78,9 @@ impl Wanted {
     }
 
     fn want(&mut self, name: Name, source: Source) {
+        if matches!(source, Source::Requests(_)) && !self.answers_requests {
+            return;
+        }
         self.dirty.insert(name.clone());
         self.sources.insert(name, source);
     }
@@ -157,14 +165,25 @@ impl Wanted {
         }
     }
 
+    /// Requests are wanted no more, from now on.
+    pub(super) fn stop_answering(&mut self) {
+        self.answers_requests = false;
+        let is_request = |source: &Source| matches!(source, Source::Requests(_));
+        let requests = self.sources.extract_if(|_, source| is_request(source));
+        for (name, source) in requests {
+            self.dirty.insert(name.clone());
+            self.retired.insert(name, source);
+        }
+    }
+
     /// Nothing is wanted any more, requests first.
     pub(super) fn leave(&mut self) {
-        let (requests, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sources)
-            .into_iter()
-            .partition(|(_, source)| matches!(source, Source::Requests(_)));
         self.dirty.clear();
-        self.dirty
-            .extend(requests.into_iter().chain(others).map(|(name, _)| name));
+        self.stop_answering();
+        let others = std::mem::take(&mut self.sources).into_keys();
+        self.dirty.extend(others);
+        // What an earlier order has not come to.
+        self.dirty.extend(self.retired.keys().cloned());
     }
 
     /// A new connection: nothing stands.
@@ -212,6 +231,7 @@ impl Wanted {
     /// What a channel means.
     // Hot: one hash of the channel's name.
     pub(super) fn source(&self, is_pattern: bool, name: String) -> Option<&Source> {
-        self.sources.get(&(is_pattern, name))
+        let name = (is_pattern, name);
+        self.sources.get(&name).or_else(|| self.retired.get(&name))
     }
 }
