@@ -190,7 +190,7 @@ fn nobody_counts_on_a_server_that_ends_but_its_clients_hear_the_others() {
         let (mut staying, _other, _) = Node::start(config(&redis, "staying")).await;
         let mut clients = vec![(client, socket)];
         // Enough of them that the last does not end before the test has looked.
-        for _ in 0..1000 {
+        for _ in 0..400 {
             clients.push(ending.join().await);
         }
         let mut peer = Peer::asking(&redis).await;
@@ -246,4 +246,13 @@ fn what_was_asked_before_is_answered() {
         let (_, answer) = peer.next().await;
         assert_eq!(cluster::value(&answer)["requestId"], "q");
     });
+}
+
+#[test]
+fn a_notice_that_no_server_may_emit_is_refused() {
+    let mut config = Config::default();
+    config.shutdown.notice_event = "disconnect".to_owned();
+    let refused = greenroom::Server::builder().config(config).build();
+    let message = refused.unwrap_err().to_string();
+    assert!(message.starts_with("shutdown.notice_event "), "{message}");
 }

@@ -19,7 +19,7 @@ pub struct ShutdownConfig {
     pub timeout: Duration,
     /// The time over which the ends of the sessions are spread, so that their clients do not all come back at once.
     ///
-    /// Default `"10s"`, less than [`timeout`](Self::timeout). Few sessions take less: 10 milliseconds each. Zero: all at
+    /// Default `"10s"`, less than [`timeout`](Self::timeout). Few sessions take less: 50 milliseconds each. Zero: all at
     /// once.
     #[serde(deserialize_with = "values::duration")]
     pub spread: Duration,

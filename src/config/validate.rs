@@ -7,7 +7,6 @@ use super::{
     RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig,
     syntax::{is_origin, is_token},
 };
-use crate::protocol::socketio::is_reserved_event;
 
 type Checked = Result<(), ConfigError>;
 
@@ -283,9 +282,9 @@ fn shutdown(shutdown: &ShutdownConfig) -> Checked {
     )?;
     let event = &shutdown.notice_event;
     ensure(
-        event.len() <= 255 && !is_reserved_event(event),
+        event.len() <= 255,
         "shutdown.notice_event",
-        format!("is {event:?}; it is a name of at most 255 bytes that the protocol has not taken"),
+        format!("is {event:?}; it has at most 255 bytes"),
     )
 }
 
@@ -364,7 +363,7 @@ mod tests {
             ),
             (
                 "shutdown.notice_event",
-                problem(|config| config.shutdown.notice_event = "disconnect".to_owned()),
+                problem(|config| config.shutdown.notice_event = "x".repeat(256)),
             ),
             (
                 "engine.ping_interval",

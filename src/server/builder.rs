@@ -11,13 +11,13 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
-use crate::config::{Config, Parser};
+use crate::config::{Config, ConfigError, Parser, ShutdownConfig};
 use crate::engine;
 use crate::error::Error;
 use crate::http::{self, Hooks, stray::Strays};
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::protocol::engineio::SidPrefix;
-use crate::protocol::socketio::Dialect;
+use crate::protocol::socketio::{Dialect, is_reserved_event};
 use crate::recovery::Recovery;
 use crate::redis::Endpoints;
 
@@ -187,6 +187,7 @@ impl ServerBuilder {
             endpoints,
         } = self;
         let config = config.validated()?;
+        check_notice(&config.shutdown)?;
         let endpoints = match endpoints {
             None => config.redis.endpoints()?,
             given => given,
@@ -265,6 +266,17 @@ impl ServerBuilder {
 fn strays(cluster: Option<&Arc<Cluster>>) -> Strays {
     let cluster = cluster.cloned();
     Strays::new(move |route| cluster.as_ref()?.owner(route))
+}
+
+fn check_notice(shutdown: &ShutdownConfig) -> Result<(), ConfigError> {
+    let event = &shutdown.notice_event;
+    if is_reserved_event(event) {
+        return Err(ConfigError::Value {
+            key: "shutdown.notice_event",
+            problem: format!("is {event:?}, which the protocol has taken"),
+        });
+    }
+    Ok(())
 }
 
 fn check_names(named: &[(ByteString, Arc<Definition>)]) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use crate::hub::Command;
 use crate::subscriber::StopAnswering;
 
 /// A handful of sessions need not be spread over the whole time: each adds this.
-const PER_SESSION: Duration = Duration::from_millis(10);
+const PER_SESSION: Duration = Duration::from_millis(50);
 
 /// What an order may take to be carried out: a farewell to be fetched, Redis to answer.
 const MOMENT: Duration = Duration::from_secs(1);
