@@ -51,6 +51,7 @@
 //! | emit from a program that is no server | [`Emitter`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
+//! | watch it | [`monitoring`], [`Server::counters`], [`Server::trouble`] |
 //! | configure it | [`config`] |
 //! | use Engine.IO, or WebSockets, alone | [`engine`], [`WebSocketRoute`] |
 //! | understand the wire | [`protocol`] |
@@ -172,7 +173,7 @@ pub mod testing;
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
 pub use emitter::{Emitter, EmitterBroadcast, EmitterError};
 pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, JoinError, Refusal, to_value};
-pub use http::{HeaderHook, RequestHead, pages::pages};
+pub use http::{HeaderHook, RequestHead, monitor::monitoring, pages::pages};
 pub use namespace::{
     Ack, Answer, Answers, Broadcast, Connect, Disconnect, Disconnecting, Event, Gathered, Handlers,
     Handshake, IntoRooms, Namespace, On, RemoteSocket, Room, RoomEvent, ServerAck, ServerEvent,

@@ -14,9 +14,9 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Publish, Self::Subscribe, Self::Data];
+    pub(crate) const ALL: [Self; 3] = [Self::Publish, Self::Subscribe, Self::Data];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Publish => "publish",
             Self::Subscribe => "subscribe",
@@ -35,6 +35,7 @@ pub(crate) struct Health {
     lost: AtomicU64,
     /// How old the last canary may be.
     patience: Duration,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -63,6 +64,7 @@ impl Health {
             }),
             lost: AtomicU64::new(0),
             patience,
+            since: Instant::now(),
         }
     }
 
@@ -136,6 +138,11 @@ impl Health {
         let state = self.state.lock();
         let is_back = |since| now.saturating_duration_since(since) >= time;
         state.away_since.is_none() && state.back_since.is_none_or(is_back)
+    }
+
+    /// How long ago a canary came back; before the first, how long there has been none.
+    pub(crate) fn canary_age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.canary().unwrap_or(self.since))
     }
 
     /// When a canary came back the last time.

@@ -15,7 +15,7 @@ mod pending;
 mod publications;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -96,6 +96,8 @@ pub(crate) struct Cluster {
     peers: RwLock<Vec<Peer>>,
     /// What the store has to tell; see [`Cluster::gauges`].
     gauges: OnceLock<Gauges>,
+    /// Answers of other servers that were waited for in vain.
+    n_silent: AtomicU64,
     /// The counts of servers lately, by namespace.
     counts: Mutex<Vec<(Instant, ByteString, usize)>>,
 }
@@ -116,6 +118,7 @@ impl Cluster {
             own: OnceLock::new(),
             peers: RwLock::default(),
             gauges: OnceLock::new(),
+            n_silent: AtomicU64::new(0),
             counts: Mutex::default(),
             uid,
             settings,
@@ -325,6 +328,7 @@ impl Cluster {
     /// Who has not answered, if `expected` should have and so many have, these among them.
     pub(crate) fn silent(&self, expected: usize, n_answers: usize, from: &[ByteString]) -> Silent {
         let missing = expected.saturating_sub(n_answers);
+        self.n_silent.fetch_add(missing as u64, Ordering::Relaxed);
         let peers = self.peers.read();
         let nodes: Vec<_> = peers
             .iter()
@@ -336,6 +340,21 @@ impl Cluster {
             unnamed: missing - nodes.len(),
             nodes,
         }
+    }
+
+    /// Answers of other servers that were waited for in vain.
+    pub(crate) fn n_silent(&self) -> u64 {
+        self.n_silent.load(Ordering::Relaxed)
+    }
+
+    /// How many other servers of our own kind live.
+    pub(crate) fn n_peers(&self) -> usize {
+        self.peers.read().len()
+    }
+
+    /// The name of this server for people.
+    pub(crate) fn name(&self) -> &str {
+        self.own.get().map_or("", |own| &own.name)
     }
 
     /// All other servers that we know of, when none can be asked.

@@ -17,6 +17,15 @@ pub struct ServerConfig {
     ///
     /// Default 3000. Zero lets the system choose a free one. `PORT` in the environment overrides it.
     pub port: u16,
+    /// Address of the internal listener, if there is one.
+    ///
+    /// Default `"127.0.0.1"`. Not empty.
+    pub internal_host: String,
+    /// TCP port of a listener of its own for `/metrics`, `/healthz` and `/readyz`.
+    ///
+    /// Default none: they are answered on [`port`](Self::port). Zero lets the system choose a free one. It listens before
+    /// the other, and until all sessions have ended.
+    pub internal_port: Option<u16>,
     /// Number of worker threads.
     ///
     /// Default 0, which is one per core. At most 1024.
@@ -53,6 +62,8 @@ impl Default for ServerConfig {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 3000,
+            internal_host: "127.0.0.1".to_owned(),
+            internal_port: None,
             workers: 0,
             path: "/socket.io".to_owned(),
             serve_client: true,
@@ -60,6 +71,17 @@ impl Default for ServerConfig {
             static_dir: PathBuf::from("static"),
             backlog: 4096,
             carrier: Carrier::Direct,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// How many workers there will be.
+    #[must_use]
+    pub fn n_workers(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            n => n,
         }
     }
 }

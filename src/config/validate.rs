@@ -43,6 +43,18 @@ fn server(server: &mut ServerConfig) -> Checked {
         "server.host",
         "is empty; it is an address such as \"127.0.0.1\" or \"0.0.0.0\"",
     )?;
+    ensure(
+        !server.internal_host.is_empty(),
+        "server.internal_host",
+        "is empty; it is an address such as \"127.0.0.1\" or \"0.0.0.0\"",
+    )?;
+    ensure(
+        !(server.internal_port == Some(server.port)
+            && server.port != 0
+            && server.internal_host == server.host),
+        "server.internal_port",
+        "is server.port; without one, /metrics and its siblings are answered there",
+    )?;
     within("server.workers", server.workers, 0..=1024)?;
     within("server.backlog", server.backlog, 1..=65_535)?;
     server

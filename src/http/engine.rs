@@ -63,7 +63,7 @@ pub(super) trait Body: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
 impl<T: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Body for T {}
 
 fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> HttpResponse {
-    endpoint.shared.metrics.count(Counter::HandshakeRefused);
+    endpoint.shared.metrics.count_refused(err.code());
     log::debug!(
         "a request is refused code={} why={}",
         err.code(),

@@ -16,8 +16,9 @@ use actix_web::{App, HttpServer};
 use futures_util::future::Either;
 
 use super::arrivals::{Arrivals, Silent};
+use super::monitor::Watch;
 use super::request::Facts;
-use super::{Endpoint, configure, ending, engine, upgrade};
+use super::{Endpoint, configure, ending, engine, internal, upgrade};
 use crate::carrier::{Direct, direct};
 use crate::config::{Carrier, ServerConfig};
 use crate::error::Error;
@@ -33,10 +34,7 @@ pub(crate) fn run(
     };
     let config = first.config().server.clone();
     let address = format!("{}:{}", config.host, config.port);
-    let workers = match config.workers {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        n => n,
-    };
+    let workers = config.n_workers();
     for server in &servers {
         let shared = server.shared();
         shared.has_one_worker.store(workers == 1, Ordering::Relaxed);
@@ -44,15 +42,22 @@ pub(crate) fn run(
     let listening = Listening {
         address,
         workers,
+        watch: Watch::new(&servers),
         config,
         servers,
         routes,
     };
     actix_rt::System::new().block_on(async move {
-        match listening.config.carrier {
+        // Who watches sees it come up, and sees its last session go.
+        let inside = internal::listen(&listening.config, &listening.watch)?;
+        let ended = match listening.config.carrier {
             Carrier::Direct => listening.direct().await,
             Carrier::Mounted => listening.mounted().await,
+        };
+        if let Some(inside) = inside {
+            inside.stop(true).await;
         }
+        ended
     })
 }
 
@@ -61,27 +66,44 @@ struct Listening<R> {
     workers: usize,
     config: ServerConfig,
     servers: Vec<Server>,
+    watch: Watch,
     routes: R,
 }
 
 impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
     /// All routes, for one worker.
-    fn app(servers: &[Server], routes: &R) -> impl FnOnce(&mut ServiceConfig) + use<R> {
+    fn app(
+        servers: &[Server],
+        watch: Option<&Watch>,
+        routes: &R,
+    ) -> impl FnOnce(&mut ServiceConfig) + use<R> {
         let (servers, routes) = (servers.to_vec(), routes.clone());
+        let watch = watch.map(Watch::routes);
         move |app| {
             servers
                 .iter()
                 .for_each(|server| configure(server.shared(), app));
+            if let Some(watch) = watch {
+                watch(app);
+            }
             routes(app);
         }
     }
 
+    /// Who answers questions about the servers on this listener, if nobody does on one of his own.
+    fn watch_here(&self) -> Option<Watch> {
+        let is_here = self.config.internal_port.is_none();
+        is_here.then(|| self.watch.clone())
+    }
+
     async fn direct(self) -> Result<(), Error> {
+        let watch_here = self.watch_here();
         let Self {
             address,
             workers,
             config,
             servers,
+            watch,
             routes,
         } = self;
         let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
@@ -94,7 +116,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 .iter()
                 .map(|server| Endpoint::new(server.shared()))
                 .collect();
-            let app = App::new().configure(Self::app(&servers, &routes));
+            let app = App::new().configure(Self::app(&servers, watch_here.as_ref(), &routes));
             let serving = Rc::clone(&endpoints);
             let take_over = move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
                 spoken(request.conn_data());
@@ -146,15 +168,18 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 source,
             })?
             .run();
+        watch.set_listening(true);
         until_the_end(server, &address, workers, &closing).await
     }
 
     async fn mounted(self) -> Result<(), Error> {
+        let watch_here = self.watch_here();
         let Self {
             address,
             workers,
             config,
             servers,
+            watch,
             routes,
         } = self;
         let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
@@ -166,7 +191,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                     spoken(request.request().conn_data());
                     app.call(request)
                 })
-                .configure(Self::app(&servers, &routes))
+                .configure(Self::app(&servers, watch_here.as_ref(), &routes))
         };
         let server = HttpServer::new(factory)
             .on_connect(move |io, data| {
@@ -189,6 +214,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 source,
             })?
             .run();
+        watch.set_listening(true);
         until_the_end(server, &address, workers, &closing).await
     }
 }

@@ -126,7 +126,7 @@ pub(crate) async fn direct(
     let admitted = match admit(endpoint, &facts).await {
         Ok(admitted) => admitted,
         Err(err) => {
-            shared.metrics.count(Counter::HandshakeRefused);
+            shared.metrics.count_refused(err.code());
             log::debug!(
                 "a websocket is refused code={} why={}",
                 err.code(),
@@ -215,7 +215,7 @@ pub(super) async fn mounted(
     let shared = &endpoint.shared;
     let facts = Facts::of_app(request);
     let refuse = |err: &HandshakeError| {
-        shared.metrics.count(Counter::HandshakeRefused);
+        shared.metrics.count_refused(err.code());
         log::debug!(
             "a websocket is refused code={} why={}",
             err.code(),

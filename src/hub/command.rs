@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{MemberKey, Polling, SeatKey, Selection};
+use super::{MemberKey, Polling, ReportTo, SeatKey, Selection};
 use crate::namespace::{BroadcastAcks, Room, ServerEvent};
 use crate::protocol::engineio::Sid;
 use crate::protocol::socketio::Encoded;
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Confirm(oneshot::Sender<()>),
     /// The server ends: so do its sessions, one after the other within this time.
     Drain(Duration),
+    /// Say what you have counted, and how much you have.
+    Report(ReportTo),
     /// The server ends now.
     Shutdown,
 }

@@ -92,6 +92,13 @@ impl NamespaceInner {
     }
 }
 
+/// All namespaces that patterns made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Children {
+    pub(crate) n_namespaces: usize,
+    pub(crate) n_sockets: usize,
+}
+
 /// Why a client does not get into a namespace, in the words that it reads.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(crate) enum NotEntered {
@@ -176,6 +183,29 @@ impl Namespaces {
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<NamespaceInner>> {
         self.by_name.read().get(name).cloned()
+    }
+
+    /// How many have names of their own. Their indexes are the first ones.
+    pub(crate) fn n_named(&self) -> usize {
+        self.n_named.load(Ordering::Relaxed)
+    }
+
+    /// The sockets of each namespace that has a name of its own, by their indexes; and of all others together.
+    pub(crate) fn census(&self) -> (Vec<(ByteString, usize)>, Children) {
+        let by_name = self.by_name.read();
+        let n_named = self.n_named();
+        let mut named = vec![(ByteString::new(), 0); n_named];
+        let mut children = Children::default();
+        for nsp in by_name.values() {
+            match named.get_mut(nsp.index as usize) {
+                Some(place) => *place = (nsp.name.clone(), nsp.n_sockets()),
+                None => {
+                    children.n_namespaces += 1;
+                    children.n_sockets += nsp.n_sockets();
+                }
+            }
+        }
+        (named, children)
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<NamespaceInner>> {

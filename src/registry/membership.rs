@@ -61,6 +61,11 @@ impl Space {
 }
 
 impl Membership {
+    /// How many rooms each namespace has.
+    pub(super) fn n_rooms(&self) -> impl Iterator<Item = (u32, usize)> {
+        self.0.iter().map(|(nsp, space)| (*nsp, space.rooms.len()))
+    }
+
     pub(super) fn join(&mut self, socket: &Arc<SocketInner>, rooms: Vec<Room>) {
         let space = self.0.entry(socket.namespace().index).or_default();
         let id = socket.id();

@@ -59,6 +59,10 @@ pub(crate) struct WatchRooms {
 #[derive(Debug)]
 pub(crate) struct Settled;
 
+/// How many rooms has each namespace of this node, by its index? The own rooms of sockets are not counted.
+#[derive(Debug)]
+pub(crate) struct CountRooms;
+
 /// Take this node's membership out of Redis, within this time: whether nothing is left of it.
 #[derive(Debug)]
 pub(crate) struct Close(pub(crate) Duration);
@@ -75,6 +79,7 @@ messages! {
     Gone => (),
     WatchRooms => (),
     Settled => bool,
+    CountRooms => Vec<(u32, usize)>,
     Close => bool,
 }
 
@@ -188,6 +193,14 @@ impl Handler<Settled> for Registry {
             Some(store) => Box::pin(store.settled()),
             None => Box::pin(std::future::ready(true)),
         }
+    }
+}
+
+impl Handler<CountRooms> for Registry {
+    type Result = MessageResult<CountRooms>;
+
+    fn handle(&mut self, _: CountRooms, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.membership.n_rooms().collect())
     }
 }
 

@@ -4,6 +4,7 @@ use super::Server;
 use super::shared::{Shared, Upper};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use actix::prelude::*;
 use bytestring::ByteString;
@@ -15,6 +16,7 @@ use crate::config::{Config, ConfigError, Parser, ShutdownConfig};
 use crate::engine;
 use crate::error::Error;
 use crate::http::{self, Hooks, stray::Strays};
+use crate::hub::Tallies;
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::protocol::engineio::SidPrefix;
 use crate::protocol::socketio::{Dialect, is_reserved_event};
@@ -218,6 +220,7 @@ impl ServerBuilder {
         }
         let shared = Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            built: Instant::now(),
             upper: match application {
                 Some(application) => Upper::Raw(application),
                 None => Upper::SocketIo(Namespaces::new(parents)),
@@ -236,6 +239,7 @@ impl ServerBuilder {
                 Parser::Json => Dialect::Json,
                 Parser::Msgpack => Dialect::Msgpack,
             },
+            tallies: Tallies::default(),
             hubs: RwLock::default(),
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),

@@ -111,6 +111,13 @@ impl Server {
         self.0.metrics.read().chain(recovery).chain(gauges)
     }
 
+    /// The name of this server in its cluster: `redis.node`, or made from the machine's name and the port. `None` for a
+    /// server that is alone.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        Some(self.0.cluster.as_ref()?.name())
+    }
+
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &Config {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::engine;
 use crate::error::EmitError;
 use crate::http::{Hooks, stray::Strays};
-use crate::hub::{Command, Fanout, HubHandle, local};
+use crate::hub::{Command, Fanout, HubHandle, Tallies, Tally, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
 use crate::protocol::adapter::is_reserved_server_event;
@@ -38,6 +39,7 @@ pub(crate) enum Upper {
 pub(crate) struct Shared {
     /// Distinguishes the servers of a process.
     pub(crate) id: usize,
+    pub(crate) built: Instant,
     pub(crate) config: Config,
     pub(crate) upper: Upper,
     pub(crate) hooks: Hooks,
@@ -50,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) sid_prefix: SidPrefix,
     pub(crate) strays: Strays,
     pub(super) dialect: Dialect,
+    pub(crate) tallies: Tallies,
     pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
     pub(super) hubs_generation: AtomicU64,
@@ -181,6 +184,10 @@ impl Shared {
         self.n_half_open.fetch_sub(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn n_half_open(&self) -> usize {
+        self.n_half_open.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn connection_closed(&self, handshake: &Handshake) {
         self.n_connections.fetch_sub(1, Ordering::Relaxed);
         if self.config.limits.connections_per_ip < usize::MAX
@@ -254,7 +261,9 @@ impl Shared {
         }
     }
 
-    pub(crate) fn remove_hub(&self, index: u16) {
+    /// A hub has gone; what it has counted stays counted.
+    pub(crate) fn remove_hub(&self, index: u16, tally: &Tally) {
+        self.tallies.retire(index, tally);
         if let Some(hub) = self.hubs.write().get_mut(usize::from(index)) {
             *hub = None;
         }

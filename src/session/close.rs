@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use super::{Application, PollAnswer, Session, State};
-use crate::hub::{Link, Parcel, Seat, Timer};
+use super::{Application, PollAnswer, RequestId, Session, State};
+use crate::hub::{Link, Parcel, Seat, Timer, place};
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::Transport;
 use crate::protocol::websocket::{self, close_code};
@@ -109,10 +109,25 @@ impl Session {
             connection.close(reason);
         }
         self.abandon_upgrade(close_code::NORMAL, "the session has ended");
-        let seat = self.hub.borrow_mut().remove_seat(self.seat);
+        let mut hub = self.hub.borrow_mut();
+        let seat = hub.remove_seat(self.seat);
+        hub.tally.closed[reason as usize] += 1;
+        if let Some(seat) = &seat
+            && !is_cut_off(seat, reason, close.as_ref())
+        {
+            let (n_packets, n_bytes) = seat.queued();
+            hub.tally.sent[place(seat.link.transport())].add(n_packets, n_bytes);
+        }
+        drop(hub);
         if let Some(seat) = seat {
-            let transport = seat.link.transport();
-            log::debug!("a session has ended sid={sid} transport={transport} reason={reason}");
+            // The last line of a session, at debug as all of its life: with some hundred thousand clients, whoever
+            // wants to read of each will say so.
+            log::debug!(
+                "a session has ended sid={sid} request={} transport={} duration_ms={} reason={reason}",
+                RequestId::new(&self.handshake, &seat.sid),
+                seat.link.transport(),
+                self.opened.elapsed().as_millis()
+            );
             end_transport(seat, reason, close);
         }
         self.server.connection_closed(&self.handshake);
@@ -138,6 +153,16 @@ impl Session {
             .seats
             .get(self.seat)
             .map_or(Transport::Websocket, |seat| seat.link.transport())
+    }
+}
+
+/// Whether what is queued for a client is lost with its transport.
+fn is_cut_off(seat: &Seat, reason: DisconnectReason, close: Option<&(u16, String)>) -> bool {
+    let is_broken = reason == DisconnectReason::TransportError && close.is_none();
+    match &seat.link {
+        Link::Gone | Link::Polling(None) => true,
+        Link::Polling(Some(_)) => reason == DisconnectReason::TransportClose,
+        Link::Direct(_) | Link::Mounted(_) => is_broken,
     }
 }
 

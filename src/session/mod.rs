@@ -10,6 +10,7 @@ mod events;
 mod packets;
 mod polling;
 mod reader;
+mod request_id;
 mod sockets;
 mod upgrade;
 
@@ -39,6 +40,7 @@ use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, Open, PacketType, ProtocolVersion, Sid, Transport};
 use crate::protocol::websocket::{self, WsError};
 use crate::server::{Shared, Upper};
+use request_id::RequestId;
 use sockets::Sockets;
 use upgrade::Upgrade;
 
@@ -127,6 +129,7 @@ pub(crate) struct Session {
     seat: SeatKey,
     server: Arc<Shared>,
     handshake: Arc<Handshake>,
+    opened: Instant,
     version: ProtocolVersion,
     /// The [`Transport`], for the handles of its sockets.
     transport: Arc<AtomicU8>,
@@ -205,6 +208,7 @@ impl Session {
         let mut seat = Seat::new(sid, context.address(), dialect, link, heartbeat);
         seat.deflate = deflate;
         let key = state.add_seat(seat);
+        state.tally.opened[hub::place(transport)] += 1;
         if version == ProtocolVersion::V3
             && let Some(wire) = &mut wire
         {
@@ -250,6 +254,7 @@ impl Session {
             seat: key,
             server,
             handshake,
+            opened: now,
             version,
             transport: Arc::new(AtomicU8::new(u8::from(transport == Transport::Websocket))),
             state: State::Open,
@@ -268,7 +273,10 @@ impl Session {
             is_watching_completion: false,
             polls_before_orphan: None,
         };
-        log::debug!("a session is open sid={sid} transport={transport} eio={version}");
+        log::debug!(
+            "a session is open sid={sid} request={} transport={transport} eio={version}",
+            RequestId::new(&session.handshake, &sid)
+        );
         let _ = context.run(session);
         key
     }

@@ -281,7 +281,9 @@ impl Session {
             .iter()
             .map(|(event, args)| dialect.event(name, None, event, args))
             .collect();
-        self.hub.borrow_mut().accept(member, answer, replay);
+        let mut hub = self.hub.borrow_mut();
+        hub.tally.connected += 1;
+        hub.accept(member, answer, replay);
     }
 
     fn refuse(&self, seated: &Seated, refusal: &Refusal) {
@@ -342,6 +344,7 @@ impl Session {
         if !seated.is_connected {
             return;
         }
+        self.hub.borrow_mut().tally.disconnected[reason as usize] += 1;
         log::debug!(
             "a socket has left nsp={} id={} reason={reason}",
             socket.namespace().name(),

@@ -118,7 +118,7 @@ impl Offer {
                 metrics,
                 ..
             } => {
-                metrics.count(Counter::HandshakeRefused);
+                metrics.count_refused(err.code());
                 log::debug!(
                     "a websocket is refused code={} why={}",
                     err.code(),
@@ -358,6 +358,7 @@ impl Session {
             .negotiated
             .map(|_| Deflate::new(&self.server.config.engine.per_message_deflate));
         hub.mark_dirty(self.seat);
+        hub.tally.upgraded += 1;
         drop(hub);
         self.carrier = upgrade.carrier;
         self.set_transport(Transport::Websocket);
