@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::protocol::socketio::{Args, Value};
 pub use crate::protocol::socketio::{ArgsError, EncodeError};
+use crate::throttle::throttled;
 
 /// What keeps a server from starting or from ending well.
 #[derive(Debug, Error)]
@@ -114,7 +115,10 @@ impl Refusal {
     pub fn with_data<T: Serialize>(mut self, data: T) -> Self {
         match to_value(&data) {
             Ok(data) => self.data = Some(data),
-            Err(err) => log::error!("the data of a refusal cannot be serialized err={err}"),
+            Err(err) => throttled!(
+                error,
+                "the data of a refusal cannot be serialized err={err}"
+            ),
         }
         self
     }

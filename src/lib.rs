@@ -169,6 +169,7 @@ mod server;
 mod session;
 mod subscriber;
 pub mod testing;
+mod throttle;
 
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
 pub use emitter::{Emitter, EmitterBroadcast, EmitterError};

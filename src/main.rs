@@ -3,13 +3,14 @@
 mod cli;
 
 use std::error::Error as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use greenroom::config::Config;
 use greenroom::handlers::chat;
 use greenroom::{Error, Server, pages};
 
-use cli::{CommandLine, Failure};
+use cli::{CommandLine, Failure, logging};
 
 /// glibc's allocator grows and shrinks its arenas with every burst of polls: a system call per six of them.
 #[global_allocator]
@@ -25,18 +26,41 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<(), Error> {
-    let filter = env_logger::Env::default().default_filter_or(&config.log.filter);
-    env_logger::Builder::from_env(filter).init();
+fn serve(config: Config, file: Option<&Path>) -> Result<(), Error> {
+    logging::start(&config.log);
     let folder = config.server.static_dir.clone();
     let chat = chat::handlers(&config);
-    Server::builder()
+    let server = Server::builder()
         .config(config)
         .namespace("/", chat)
-        .build()?
-        .run_with(move |app| {
-            app.service(pages(&folder));
-        })
+        .build()?;
+    say_hello(&server, file);
+    server.run_with(move |app| {
+        app.service(pages(&folder));
+    })
+}
+
+/// The first line of the log: all that one asks first of a server whose log one reads.
+fn say_hello(server: &Server, file: Option<&Path>) {
+    let config = &server.config().server;
+    let file = file.map_or("none".into(), Path::to_string_lossy);
+    let inside = config.internal_port.map_or("none".to_owned(), |port| {
+        format!("{}:{port}", config.internal_host)
+    });
+    log::info!(
+        "greenroom {} starts pid={} mode={} node={} address={}:{} internal={inside} workers={} config={file}",
+        env!("CARGO_PKG_VERSION"),
+        std::process::id(),
+        if server.node().is_some() {
+            "redis"
+        } else {
+            "memory"
+        },
+        server.node().unwrap_or("none"),
+        config.host,
+        config.port,
+        config.n_workers(),
+    );
 }
 
 /// An error and its causes in one line.

@@ -19,6 +19,10 @@ const LAYERS: &[(&str, &str)] = &[
     ("redis", "connections; does not know what is said on them"),
     ("metrics", "names counters; knows nobody"),
     (
+        "throttle",
+        "keeps lines of the log from repeating; knows nobody",
+    ),
+    (
         "error",
         "what users of the crate can meet, made of errors from below",
     ),

@@ -3,6 +3,7 @@
 mod emit;
 mod failure;
 mod gc;
+pub(crate) mod logging;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -45,14 +46,18 @@ impl CommandLine {
         Self::parse()
     }
 
-    /// Carries it out; `serve` is what is done without a command.
+    /// Carries it out; `serve` is what is done without a command, with the settings and the file that they are from.
     pub(crate) fn run(
         self,
-        serve: impl FnOnce(Config) -> Result<(), greenroom::Error>,
+        serve: impl FnOnce(Config, Option<&Path>) -> Result<(), greenroom::Error>,
     ) -> Result<(), Failure> {
         let config = self.config.as_deref();
         match self.command {
-            None => Ok(serve(settings(config)?)?),
+            None => {
+                let usual = Path::new("config.toml");
+                let file = config.or_else(|| usual.exists().then_some(usual));
+                Ok(serve(settings(config)?, file)?)
+            }
             Some(Command::Emit(emit)) => emit.run(config),
             Some(Command::Gc(gc)) => gc.run(config),
             Some(Command::Version) => print(concat!("greenroom ", env!("CARGO_PKG_VERSION"))),

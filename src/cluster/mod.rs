@@ -37,6 +37,7 @@ use crate::protocol::adapter::{self, Channels, OptFlags, Opts, Unpublishable};
 use crate::protocol::engineio::SocketId;
 use crate::protocol::socketio::Args;
 use crate::redis::{Endpoints, Link, LinkError};
+use crate::throttle::throttled;
 
 /// How long a count of servers is remembered: while Redis comes back, servers return one by one.
 const COUNT_MEMORY: Duration = Duration::from_secs(10);
@@ -227,7 +228,10 @@ impl Cluster {
             Ok(payload) => self.publish(channel, payload),
             Err(err) => {
                 self.health.lose(1);
-                log::error!("not sent to the other servers channel={channel} err={err}");
+                throttled!(
+                    error,
+                    "not sent to the other servers channel={channel} err={err}"
+                );
             }
         }
     }

@@ -31,7 +31,7 @@ pub use self::{
     limits::Limits,
     redis::{RedisConfig, Subscription},
     redis_url::{RedisUrl, RedisUrlError},
-    server::{Carrier, LogConfig, ServerConfig},
+    server::{Carrier, LogConfig, LogFormat, ServerConfig},
     shutdown::ShutdownConfig,
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
 };

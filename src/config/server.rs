@@ -108,12 +108,31 @@ pub struct LogConfig {
     /// Default `"info"`; `"off"` for nothing, `"info,greenroom::session=debug"` for one module. `RUST_LOG` in the
     /// environment overrides it.
     pub filter: String,
+    /// What a line looks like.
+    ///
+    /// Default `"auto"`.
+    pub format: LogFormat,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
             filter: "info".to_owned(),
+            format: LogFormat::Auto,
         }
     }
+}
+
+/// What a line of the log looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people if it goes to a terminal, else JSON.
+    #[default]
+    Auto,
+    /// For people: time, level, place and text.
+    Human,
+    /// A JSON object a line: `{"ts":…,"level":…,"target":…,"msg":…}`.
+    Json,
 }

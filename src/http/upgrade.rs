@@ -23,6 +23,7 @@ use crate::protocol::engineio::{
 };
 use crate::protocol::websocket::{self, Negotiated};
 use crate::session::{self, Command, Offer, Opening, Session, Wire};
+use crate::throttle::throttled;
 
 /// Whether a request wants to leave HTTP for WebSocket.
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -174,7 +175,10 @@ pub(crate) async fn direct(
                 };
                 endpoint.to_session(&sid, Command::Upgrade(offer));
             }
-            Err(err) => log::warn!("a connection cannot be moved to its session err={err}"),
+            Err(err) => throttled!(
+                warn,
+                "a connection cannot be moved to its session err={err}"
+            ),
         },
     }
 }

@@ -18,6 +18,7 @@ use crate::hub::{Change, Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
 use crate::protocol::socketio::Args;
 use crate::registry;
+use crate::throttle::throttled;
 
 /// One room or several: `"a"`, `["a", "b"]`, a `Vec`, an iterator's `Vec`.
 pub trait IntoRooms {
@@ -188,7 +189,7 @@ impl Broadcast {
     /// Shape: as [`Socket::emit`](super::Socket::emit). What cannot be sent is logged.
     pub fn emit<T: Serialize>(self, name: &str, values: T) {
         if let Err(err) = self.try_emit(name, values) {
-            log::error!("a broadcast was not sent event={name} err={err}");
+            throttled!(error, "a broadcast was not sent event={name} err={err}");
         }
     }
 

@@ -10,6 +10,7 @@ use super::table::NamespaceInner;
 use crate::metrics::Counter;
 use crate::protocol::adapter::Asker;
 use crate::protocol::socketio::Args;
+use crate::throttle::throttled;
 
 /// An event that another server sent with
 /// [`Namespace::server_side_emit`](super::Namespace::server_side_emit), or a program with an emitter.
@@ -135,7 +136,10 @@ impl ServerAck {
         match Args::from_values(&(value,)) {
             Ok(args) => self.send_args(&args),
             Err(err) => {
-                log::error!("an answer to a server cannot be serialized err={err}");
+                throttled!(
+                    error,
+                    "an answer to a server cannot be serialized err={err}"
+                );
                 self.refuse("the answer cannot be serialized");
             }
         }
@@ -167,7 +171,8 @@ impl ServerAck {
 impl Drop for ServerAck {
     fn drop(&mut self) {
         if let Some((nsp, to)) = self.0.take() {
-            log::warn!(
+            throttled!(
+                warn,
                 "an ack for a server was dropped without an answer nsp={}",
                 nsp.name()
             );

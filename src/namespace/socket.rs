@@ -21,6 +21,7 @@ use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{ProtocolVersion, SocketId, Transport};
 use crate::protocol::socketio::{Args, Value};
 use crate::server::Shared;
+use crate::throttle::throttled;
 
 /// The name of a room.
 pub type Room = ByteString;
@@ -186,7 +187,7 @@ impl Socket {
     /// What cannot be sent is logged; [`Socket::try_emit`] tells why.
     pub fn emit<T: Serialize>(&self, name: &str, values: T) {
         if let Err(err) = self.try_emit(name, values) {
-            log::error!("an event was not sent event={name} err={err}");
+            throttled!(error, "an event was not sent event={name} err={err}");
         }
     }
 

@@ -13,6 +13,7 @@ use crate::hub::Selection;
 use crate::namespace::{BroadcastAcks, Gathered, Room, Silent, SocketInner};
 use crate::protocol::adapter::{self, AnswerBody, FetchedSocket, OptFlags};
 use crate::protocol::socketio::Args;
+use crate::throttle::throttled;
 
 /// Which sockets does this selection address?
 #[derive(Debug)]
@@ -203,7 +204,10 @@ impl Handler<AskServers> for Registry {
             let (answered, silent) = ask(&cluster, &nsp, |id| {
                 adapter::encode_server_side_emit(&cluster.uid, Some(id), &name, &args)
                     .inspect_err(|err| {
-                        log::error!("not sent to the other servers event={name} err={err}")
+                        throttled!(
+                            error,
+                            "not sent to the other servers event={name} err={err}"
+                        )
                     })
                     .ok()
             })

@@ -18,6 +18,7 @@ use crate::metrics::{Counter, Metrics};
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, HandshakeError, PacketType, Transport};
 use crate::protocol::websocket::{self, Negotiated, Opcode, close_code};
+use crate::throttle::throttled;
 
 /// How often an upgrade that was probed sends a waiting poll home.
 ///
@@ -212,7 +213,10 @@ impl Session {
                     }
                 }
                 Err(err) => {
-                    log::warn!("a connection cannot be moved to its session err={err}");
+                    throttled!(
+                        warn,
+                        "a connection cannot be moved to its session err={err}"
+                    );
                     return self.server.metrics.count(Counter::UpgradeFailed);
                 }
             },

@@ -15,11 +15,10 @@ use crate::protocol::adapter::{
     self, Asker, BroadcastEvent, Junk, OptFlags, Opts, Request, Target,
 };
 use crate::registry::AnswerRequest;
+use crate::throttle::throttled;
 
 /// How long acks are relayed to a server that does not say how long it waits.
 const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(60);
-
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 impl Subscriber {
     pub(super) fn incoming(&self, message: &redis::Msg) {
@@ -73,7 +72,7 @@ impl Subscriber {
     fn junk(&self, junk: Junk, channel: &str) {
         if junk == Junk::Foreign {
             self.server.metrics.count(Counter::ClusterForeign);
-            return self.warn_of_foreigners(channel);
+            return Self::warn_of_foreigners(channel);
         }
         self.server.metrics.count(Counter::ClusterJunk);
         log::debug!("a message of the cluster is ignored channel={channel} err={junk}");
@@ -81,16 +80,12 @@ impl Subscriber {
 
     /// What the streams adapter publishes ends every Node.js server that uses the classic one with the same prefix:
     /// that is worth more than a counter, but not a line for each.
-    fn warn_of_foreigners(&self, channel: &str) {
-        let now = Instant::now();
-        let is_due = |last: Instant| now.duration_since(last) >= BETWEEN_WARNINGS;
-        if self.warned.get().is_none_or(is_due) {
-            self.warned.set(Some(now));
-            log::warn!(
-                "servers with another adapter (streams) publish on our channels, which Node.js servers do not survive: \
-                 they need another redis.key channel={channel}"
-            );
-        }
+    fn warn_of_foreigners(channel: &str) {
+        throttled!(
+            warn,
+            "servers with another adapter (streams) publish on our channels, which Node.js servers do not survive: \
+             they need another redis.key channel={channel}"
+        );
     }
 
     // Hot: our own message is known by its first bytes. Another is copied once, its head decoded, its arguments

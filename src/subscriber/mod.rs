@@ -8,7 +8,6 @@
 mod incoming;
 mod wanted;
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -83,8 +82,6 @@ pub(crate) struct Subscriber {
     left: Vec<oneshot::Sender<()>>,
     /// How a broadcast begins that we have published ourselves.
     own_head: Vec<u8>,
-    /// When the log was told of other adapters on our channels.
-    warned: Cell<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Subscriber {
@@ -115,7 +112,6 @@ impl Subscriber {
             is_leaving: false,
             left: Vec::new(),
             own_head,
-            warned: Cell::new(None),
         }
     }
 
