@@ -220,6 +220,10 @@ impl Shared {
             state.synced();
             self.settings.health.up(Part::Data);
         }
+        if state.is_synced && state.changes.n_pending() == 0 {
+            // What was compared was right.
+            state.told = None;
+        }
         while let Some((until, _)) = state.waiters.front()
             && *until <= n_taken
         {
