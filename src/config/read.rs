@@ -404,7 +404,10 @@ mod tests {
 
     #[test]
     fn an_unknown_key_like_no_other_lists_those_that_exist() {
-        assert!(wrong("[log]\nzzz = 1").ends_with("unknown key `zzz`: the keys here are filter, format"));
+        assert!(
+            wrong("[log]\nzzz = 1")
+                .ends_with("unknown key `zzz`: the keys here are filter, format")
+        );
         assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, limits, shutdown, log"));
     }
 
