@@ -140,7 +140,8 @@
 //!
 //! Every buffer that a peer can fill has a cap in [`config::Limits`]. A client whose handler is full is not
 //! read until there is room; one that does not read is ended when its outbox is full. Refusals are counted by
-//! cause ([`Server::counters`]).
+//! cause ([`Server::counters`]). What is frequent (packets, events, deliveries) each hub counts for itself, in plain numbers;
+//! hubs are asked for them when somebody reads [the metrics](monitoring).
 //!
 //! ## What is hot
 //!
