@@ -419,7 +419,7 @@ fn a_program_mounts_it_where_it_likes() {
             for route in routes {
                 app = app.configure(route);
             }
-            app.configure(monitoring(&watched))
+            app.configure(monitoring(watched.clone()))
         })
         .workers(1)
         .disable_signals()
@@ -450,7 +450,7 @@ fn a_node_that_does_not_hear_itself_is_not_ready() {
         config.redis.canary_interval = Duration::from_millis(200);
         let (node, _client, _) = Node::start(config).await;
         let watched = node.server.clone();
-        let app = HttpServer::new(move || App::new().configure(monitoring(&[watched.clone()])))
+        let app = HttpServer::new(move || App::new().configure(monitoring([watched.clone()])))
             .workers(1)
             .disable_signals()
             .bind("127.0.0.1:0")

@@ -54,7 +54,7 @@ impl CommandLine {
         let config = self.config.as_deref();
         match self.command {
             None => {
-                let usual = Path::new("config.toml");
+                let usual = Path::new(Config::FILE);
                 let file = config.or_else(|| usual.exists().then_some(usual));
                 Ok(serve(settings(config)?, file)?)
             }

@@ -55,6 +55,9 @@ impl TryFrom<RawConfig> for Config {
 }
 
 impl Config {
+    /// The file of [`Config::load`], in the working directory.
+    pub const FILE: &str = "config.toml";
+
     /// The settings of a process: `config.toml` in the working directory when there is one, and the environment.
     ///
     /// From the strongest to the weakest:
@@ -74,7 +77,7 @@ impl Config {
     ///
     /// When the file is there and cannot be read or is wrong, or when a variable is unknown or wrong.
     pub fn load() -> Result<Self, ConfigError> {
-        Self::load_from("config.toml".as_ref(), env::vars_os())
+        Self::load_from(Self::FILE.as_ref(), env::vars_os())
     }
 
     pub(super) fn load_from(

@@ -42,7 +42,7 @@ pub(crate) fn run(
     let listening = Listening {
         address,
         workers,
-        watch: Watch::new(&servers),
+        watch: Watch::new(servers.iter().cloned()),
         config,
         servers,
         routes,

@@ -261,6 +261,25 @@ impl Shared {
         }
     }
 
+    /// Asks the subscriber; the answer is `None` if there is none, or it ends.
+    pub(crate) fn ask_subscriber<M>(
+        &self,
+        question: M,
+    ) -> impl Future<Output = Option<M::Result>> + Send + use<M>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Subscriber: Handler<M>,
+        Context<Subscriber>: ToEnvelope<Subscriber, M>,
+    {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a question of an operator; not the delivery path"
+        )]
+        let answer = (self.subscriber.get()).map(|subscriber| subscriber.send(question));
+        async move { answer?.await.ok() }
+    }
+
     /// A hub has gone; what it has counted stays counted.
     pub(crate) fn remove_hub(&self, index: u16, tally: &Tally) {
         self.tallies.retire(index, tally);

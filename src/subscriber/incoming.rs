@@ -21,7 +21,9 @@ use crate::throttle::throttled;
 const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Subscriber {
-    pub(super) fn incoming(&self, message: &redis::Msg) {
+    pub(super) fn incoming(&mut self, message: &redis::Msg) {
+        self.heard.messages += 1;
+        self.heard.bytes += message.get_payload_bytes().len() as u64;
         let is_pattern = message.from_pattern();
         let channel = message.get_channel_name();
         let name = if is_pattern {
@@ -45,6 +47,8 @@ impl Subscriber {
                         // Before anything is decoded.
                         if self.cluster.locals.may_have(nsp.index, room) {
                             self.broadcast(nsp, Some(room), message.get_payload_bytes());
+                        } else {
+                            self.heard.needless += 1;
                         }
                     }
                     None => self.junk(Junk::Shape, channel),

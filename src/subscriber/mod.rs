@@ -59,6 +59,23 @@ impl Message for Leave {
     type Result = ();
 }
 
+/// What has come from Redis since the start.
+#[derive(Debug)]
+pub(crate) struct CountHeard;
+
+/// See [`CountHeard`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// Messages for rooms that nobody here is in.
+    pub(crate) needless: u64,
+}
+
+impl Message for CountHeard {
+    type Result = Heard;
+}
+
 /// See the module documentation.
 pub(crate) struct Subscriber {
     server: Arc<Shared>,
@@ -82,6 +99,7 @@ pub(crate) struct Subscriber {
     left: Vec<oneshot::Sender<()>>,
     /// How a broadcast begins that we have published ourselves.
     own_head: Vec<u8>,
+    heard: Heard,
 }
 
 impl std::fmt::Debug for Subscriber {
@@ -112,6 +130,7 @@ impl Subscriber {
             is_leaving: false,
             left: Vec::new(),
             own_head,
+            heard: Heard::default(),
         }
     }
 
@@ -303,6 +322,14 @@ impl Handler<RoomChanged> for Subscriber {
             self.wanted.room(nsp, &room);
             self.subscribe(ctx);
         }
+    }
+}
+
+impl Handler<CountHeard> for Subscriber {
+    type Result = MessageResult<CountHeard>;
+
+    fn handle(&mut self, _: CountHeard, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.heard)
     }
 }
 

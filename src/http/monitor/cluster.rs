@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use super::exposition::{Exposition, Kind};
+use super::workers::PATIENCE;
 use crate::cluster::{Cluster, Part};
+use crate::server::Shared;
+use crate::subscriber::CountHeard;
 
 /// What the store tells under short names, and what that is here: name, unit, kind, help.
 const STORED: &[(&str, &str, Kind, &str)] = &[
@@ -50,6 +53,26 @@ const STORED: &[(&str, &str, Kind, &str)] = &[
         "Whether Redis has everything, but for what is pending.",
     ),
 ];
+
+/// What the node has heard of others, if its subscriber answers in time.
+pub(super) async fn heard(text: &mut Exposition, shared: &Shared) {
+    let asked = tokio::time::timeout(PATIENCE, shared.ask_subscriber(CountHeard)).await;
+    let Ok(Some(heard)) = asked else {
+        return;
+    };
+    text.counter(
+        "greenroom_cluster_messages_total",
+        "Messages that came from Redis, also those of this node.",
+    )
+    .is(heard.messages);
+    text.counter("greenroom_cluster_bytes_total", "Bytes of these messages.")
+        .is(heard.bytes);
+    text.counter(
+        "greenroom_cluster_needless_total",
+        "Those of them that were for rooms without members here.",
+    )
+    .is(heard.needless);
+}
 
 pub(super) fn describe(text: &mut Exposition, cluster: &Cluster) {
     let mut connections = text.gauge(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::exposition::{Exposition, Family, Kind};
-use super::workers::Workers;
+use super::workers::{PATIENCE, Workers};
 use super::{cluster, process};
 use crate::hub::ROUND_TRIP_BOUNDS_MS;
 use crate::metrics::Counter;
@@ -52,6 +52,7 @@ pub(super) async fn scrape(servers: &[Server], is_ready: bool) -> String {
         causes(&mut text, shared);
         if let Some(cluster) = &shared.cluster {
             cluster::describe(&mut text, cluster);
+            cluster::heard(&mut text, shared).await;
         }
     }
     text.into_text()
@@ -112,7 +113,7 @@ fn sessions(text: &mut Exposition, shared: &Shared, workers: &Workers) {
             "Sessions that have ended, by reason.",
         ),
         "reason",
-        DisconnectReason::ALL,
+        &DisconnectReason::ALL,
         tally.closed,
     );
     text.counter(
@@ -230,7 +231,7 @@ fn sockets(text: &mut Exposition, namespaces: &Namespaces, workers: &Workers) {
             "Sockets that have gone after they were let in, by reason.",
         ),
         "reason",
-        DisconnectReason::ALL,
+        &DisconnectReason::ALL,
         tally.disconnected,
     );
     let mut family = text.counter(
@@ -261,8 +262,6 @@ fn sockets(text: &mut Exposition, namespaces: &Namespaces, workers: &Workers) {
 }
 
 async fn rooms(text: &mut Exposition, shared: &Shared, namespaces: &Namespaces) {
-    /// As long as workers are waited for; the registry is busier.
-    const PATIENCE: Duration = Duration::from_secs(1);
     let (named, _) = namespaces.census();
     let asked = tokio::time::timeout(PATIENCE, shared.ask_registry(CountRooms)).await;
     let Ok(counts) = asked else {
@@ -298,13 +297,13 @@ fn causes(text: &mut Exposition, shared: &Shared) {
 }
 
 fn by_transport(family: Family<'_>, values: [u64; TRANSPORTS.len()]) {
-    labelled(family, "transport", TRANSPORTS, values);
+    labelled(family, "transport", &TRANSPORTS, values);
 }
 
 fn labelled<T: ToString, const N: usize>(
     mut family: Family<'_>,
     label: &str,
-    names: [T; N],
+    names: &[T; N],
     values: [u64; N],
 ) {
     for (name, value) in names.iter().zip(values) {

@@ -31,7 +31,7 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let server = Server::builder().build()?;
 /// let watched = server.clone();
-/// let inside = HttpServer::new(move || App::new().configure(monitoring(&[watched.clone()])))
+/// let inside = HttpServer::new(move || App::new().configure(monitoring([watched.clone()])))
 ///     .workers(1)
 ///     .bind(("127.0.0.1", 9090))?
 ///     .run();
@@ -50,7 +50,9 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// | `/readyz`, `/ready` | GET, HEAD | 200 `{"ready":true,"reasons":[]}`, or 503 with the reasons |
 ///
 /// Other methods are answered 405. Nobody is asked who they are: keep them from the world.
-pub fn monitoring(servers: &[Server]) -> impl FnOnce(&mut ServiceConfig) + use<> {
+pub fn monitoring<I: IntoIterator<Item = Server>>(
+    servers: I,
+) -> impl FnOnce(&mut ServiceConfig) + use<I> {
     Watch::new(servers).routes()
 }
 
@@ -64,9 +66,9 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Of servers that listen, or whose listening is not our business.
-    pub(crate) fn new(servers: &[Server]) -> Self {
+    pub(crate) fn new(servers: impl IntoIterator<Item = Server>) -> Self {
         Self {
-            servers: servers.into(),
+            servers: servers.into_iter().collect(),
             is_listening: Arc::new(AtomicBool::new(true)),
         }
     }
@@ -79,11 +81,11 @@ impl Watch {
     pub(crate) fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let watch = self.clone();
         move |app| {
-            app.service(resource(&["/metrics"], watch.clone(), Watch::metrics))
+            app.service(resource(&["/metrics"], watch.clone(), Self::metrics))
                 .service(resource(&["/healthz", "/health"], (), |()| async {
                     plain("ok\n")
                 }))
-                .service(resource(&["/readyz", "/ready"], watch, Watch::readiness));
+                .service(resource(&["/readyz", "/ready"], watch, Self::readiness));
         }
     }
 

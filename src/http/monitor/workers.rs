@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use crate::hub::{Command, Report, Tally};
 use crate::server::Shared;
 
-/// How long hubs are waited for. A worker that is busy for so long is a finding of its own.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long hubs are waited for, and other actors. A worker that is busy for so long is a finding of its own.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// All hubs of a server together.
 #[derive(Debug, Default)]
