@@ -42,6 +42,7 @@ impl Program {
         let mut child = command
             .env_clear()
             .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("RUST_LOG", "info")])
+            .env("GREENROOM_LOG__FORMAT", "human")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
