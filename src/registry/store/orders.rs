@@ -1,7 +1,8 @@
 //! The commands of one flush.
 //!
-//! The order that matters: an entry is there before the SETs of its socket, and goes after them, so that what
-//! we leave behind when we die in between has a name under which others find it.
+//! The order that matters, since we may die in between, and Redis may go away or fail over and lose the end: an entry
+//! is there before the SETs of its socket, and goes after them; a room is in the SET of a socket before the socket is
+//! in that of the room, and goes after it. So whatever is left behind has a name under which it is found.
 
 use std::collections::HashMap;
 
@@ -32,11 +33,14 @@ struct RoomOrder {
     remove: Vec<SocketId>,
 }
 
-/// What has to be written, in three phases.
+/// What has to be written, in four phases.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     appeared: Vec<Entry>,
-    sockets: Vec<Cmd>,
+    /// What the SETs of sockets get, before those of rooms.
+    gained: Vec<Cmd>,
+    /// What they lose, after those of rooms.
+    lost: Vec<Cmd>,
     rooms: HashMap<String, RoomOrder, RandomState>,
     vanished: Vec<Entry>,
     n_members: usize,
@@ -82,21 +86,21 @@ impl Orders {
     /// name before there was such a socket.
     pub(super) fn create(&mut self, keys: &Keys, entry: &Entry, rooms: &[Room]) {
         let key = keys.socket(entry);
-        self.sockets.push(redis::cmd("DEL").arg(&key).to_owned());
+        self.gained.push(redis::cmd("DEL").arg(&key).to_owned());
         self.add_members(&key, entry, rooms);
     }
 
     /// A socket that is written, but nobody knows how well.
     pub(super) fn repair(&mut self, keys: &Keys, entry: &Entry, rooms: &[Room], stale: &[Room]) {
         let key = keys.socket(entry);
-        each("SREM", &key, stale, &mut self.sockets);
+        each("SREM", &key, stale, &mut self.lost);
         self.n_members += stale.len();
         self.add_members(&key, entry, rooms);
     }
 
     fn add_members(&mut self, key: &str, entry: &Entry, rooms: &[Room]) {
         self.appeared.push(entry.clone());
-        each("SADD", key, &with_id(entry, rooms), &mut self.sockets);
+        each("SADD", key, &with_id(entry, rooms), &mut self.gained);
         self.n_members += rooms.len() + 1;
     }
 
@@ -106,15 +110,15 @@ impl Orders {
             return;
         }
         let key = keys.socket(entry);
-        each("SREM", &key, stale, &mut self.sockets);
-        each("SADD", &key, fresh, &mut self.sockets);
+        each("SREM", &key, stale, &mut self.lost);
+        each("SADD", &key, fresh, &mut self.gained);
         self.n_members += fresh.len() + stale.len();
     }
 
     /// A socket has gone.
     pub(super) fn delete(&mut self, keys: &Keys, entry: &Entry) {
         let command = redis::cmd("DEL").arg(keys.socket(entry)).to_owned();
-        self.sockets.push(command);
+        self.lost.push(command);
         self.vanished.push(entry.clone());
         self.n_members += 1;
     }
@@ -155,19 +159,21 @@ impl Orders {
     }
 
     /// The commands: each phase has to be done before the next begins.
-    pub(super) fn phases(self, node: &str) -> [Vec<Cmd>; 3] {
-        let (mut first, mut second, mut third) = (Vec::new(), self.sockets, Vec::new());
+    pub(super) fn phases(self, node: &str) -> [Vec<Cmd>; 4] {
+        let (mut first, mut fourth) = (Vec::new(), Vec::new());
+        let (mut second, mut third) = (self.gained, self.lost);
         each("SADD", node, &self.appeared, &mut first);
         for (key, order) in self.rooms {
             if let Some(name) = order.guard {
                 each_guarded(GUARDED_REMOVE, &key, &name, &order.remove, &mut second);
-                each_guarded(GUARDED_ADD, &key, &name, &order.add, &mut second);
+                // Behind the end of a socket that is called like the room.
+                each_guarded(GUARDED_ADD, &key, &name, &order.add, &mut third);
             } else {
                 each("SREM", &key, &order.remove, &mut second);
-                each("SADD", &key, &order.add, &mut second);
+                each("SADD", &key, &order.add, &mut third);
             }
         }
-        each("SREM", node, &self.vanished, &mut third);
-        [first, second, third]
+        each("SREM", node, &self.vanished, &mut fourth);
+        [first, second, third, fourth]
     }
 }
