@@ -237,7 +237,7 @@ impl Cluster {
     }
 
     /// A message on its way to Redis.
-    pub(crate) fn publish(&self, channel: String, payload: Bytes) {
+    pub(crate) fn publish(&self, channel: impl Into<ByteString>, payload: Bytes) {
         let n_dropped = self.publications.push(Publication {
             channel: channel.into(),
             payload,
@@ -254,7 +254,16 @@ impl Cluster {
             && self.health.is_up(Part::Subscribe)
             && self.publications.is_empty()
         {
-            self.publish(self.channels.canary(), Bytes::from_static(b"canary"));
+            let canary = self.canary();
+            self.publish(canary.channel, canary.payload);
+        }
+    }
+
+    /// What only this node hears.
+    pub(crate) fn canary(&self) -> Publication {
+        Publication {
+            channel: self.channels.canary().into(),
+            payload: Bytes::from_static(b"canary"),
         }
     }
 
@@ -319,7 +328,12 @@ impl Cluster {
                 route: route.to_owned(),
             }
         });
-        *self.peers.write() = peers.collect();
+        let peers: Vec<Peer> = peers.collect();
+        if log::log_enabled!(log::Level::Debug) {
+            let names: Vec<&str> = peers.iter().map(|peer| &*peer.name).collect();
+            log::debug!("other nodes live nodes={}", names.join(","));
+        }
+        *self.peers.write() = peers;
     }
 
     /// The name of the living server with this route.

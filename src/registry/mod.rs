@@ -102,8 +102,7 @@ impl Registry {
                 cluster.set_gauges(Box::new(move || stats.read()));
                 return Some(store);
             }
-            // A connection that is not wanted is not missing.
-            cluster.health.up(Part::Data);
+            cluster.health.unwanted(Part::Data);
             None
         });
         Self {
