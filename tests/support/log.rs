@@ -64,3 +64,10 @@ pub(crate) async fn logged(parts: &[&str]) {
     })
     .await;
 }
+
+/// The lines so far that begin like this.
+pub(crate) fn lines(beginning: &str) -> Vec<String> {
+    let lines = LINES.lock();
+    let found = lines.iter().filter(|line| line.starts_with(beginning));
+    found.cloned().collect()
+}
