@@ -233,6 +233,8 @@ impl Cluster {
         }
         for node in &nodes {
             node.wait_for_log("Cluster state changed: ok");
+            // What is published at one reaches those that it is connected to.
+            wait_for(node, |nodes| nodes.matches(" connected ").count() == 3);
         }
         Self { nodes, options }
     }
@@ -246,12 +248,8 @@ impl Cluster {
         let id = master.cli(&["CLUSTER", "MYID"]);
         replica.cli(&["CLUSTER", "REPLICATE", &id]);
         replica.wait_for_log("MASTER <-> REPLICA sync: Finished with success");
-        let is_replica = format!("slave {id} ");
-        let deadline = Instant::now() + DEADLINE;
         for node in &self.nodes {
-            while !node.cli(&["CLUSTER", "NODES"]).contains(&is_replica) {
-                assert!(Instant::now() < deadline, "the replica stays unknown");
-            }
+            wait_for(node, |nodes| nodes.contains(&format!("slave {id} ")));
         }
         replica
     }
@@ -280,6 +278,16 @@ fn member(options: &[String]) -> Redis {
     ];
     let options = options.iter().map(String::as_str);
     Redis::with(&cluster.into_iter().chain(options).collect::<Vec<_>>())
+}
+
+/// Waits until what a server says of its Cluster is right.
+fn wait_for(node: &Redis, is_right: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    let mut nodes = node.cli(&["CLUSTER", "NODES"]);
+    while !is_right(&nodes) {
+        assert!(Instant::now() < deadline, "{nodes}");
+        nodes = node.cli(&["CLUSTER", "NODES"]);
+    }
 }
 
 /// Makes two servers of a Cluster know each other.

@@ -44,19 +44,20 @@ pub(super) async fn resign(shared: &Shared, link: &Link) -> Result<(), Trouble> 
     ask(link, commands).await.map(drop)
 }
 
-/// Renews the lease for as long as the connection lasts, and looks who else has one; out of turn when it is doubted
-/// that the connection still works.
+/// Renews the lease for as long as the connection lasts, and looks who else has one. Tries the connection when it is
+/// doubted that it still works.
 pub(super) async fn keep(shared: &Shared, link: &Link) -> Result<Infallible, Trouble> {
     let tick = shared.settings.tick();
     let mut ticks = interval_at(Instant::now(), tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
-            () = shared.settings.health.doubted(Part::Data) => {}
+            _ = ticks.tick() => renew(shared, link).await?,
+            () = shared.settings.health.doubted(Part::Data) => {
+                link.try_all().await?;
+                shared.settings.health.works(Part::Data);
+            }
         }
-        renew(shared, link).await?;
-        shared.settings.health.works(Part::Data);
     }
 }
 
