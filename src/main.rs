@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     match CommandLine::read().run(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("greenroom: {}", explain(&failure));
+            logging::last_words(&explain(&failure));
             failure.exit_code().into()
         }
     }

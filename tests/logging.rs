@@ -158,6 +158,24 @@ fn through_a_pipe_each_line_is_an_object() {
 }
 
 #[test]
+fn the_reason_of_an_end_is_an_object_too() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut program = Program::start(&[("PORT", &port), ("RUST_LOG", "off")], None);
+    let line = program.line(&["cannot listen on"]);
+    assert_eq!(program.log, [line.clone()]);
+    let object: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(object["level"], "error");
+    assert!(object["msg"].as_str().unwrap().contains(&port), "{line}");
+    assert_eq!(program.child.wait().unwrap().code(), Some(1));
+    // Before it is known who reads, it is for people.
+    let mut program = Program::start(&[("GREENROOM_LOG__FORMAT", "xml")], None);
+    let line = program.line(&["GREENROOM_LOG__FORMAT"]);
+    assert!(line.starts_with("greenroom: "), "{line}");
+    assert_eq!(program.child.wait().unwrap().code(), Some(2));
+}
+
+#[test]
 fn the_first_line_says_what_one_asks_first() {
     let mut program = Program::start(
         &[

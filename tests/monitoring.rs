@@ -16,11 +16,12 @@ use actix_web::{App, HttpServer};
 use greenroom::config::{Carrier, Config};
 use greenroom::{Server, monitoring, per_worker};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use cluster::{Node, config as cluster_config};
 use servers::Redis;
 use support::tcp::{
-    CARRIERS, Listening, Ws, get, http, join_polling, listen_with, listening, post,
+    CARRIERS, Listening, Raw, Ws, get, http, join_polling, listen_with, listening, post,
 };
 use support::{ear, eventually, on_actix, within};
 
@@ -322,6 +323,40 @@ fn other_methods_and_paths_are_refused() {
                 assert_eq!(ask(server, address, "GET", path).await.0, 404, "{path}");
             }
             assert_eq!(ask(server, address, "GET", "/healthz").await.2, "ok\n");
+        }
+    });
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_nobody_else_notices() {
+    on_actix(async {
+        for carrier in CARRIERS {
+            let mut config = Config::default();
+            config.server.carrier = carrier;
+            let (listening, _hearing) = listening(config).await;
+            let (server, address) = (&listening.server, listening.address);
+            let long = "x".repeat(1 << 20);
+            for request in [
+                format!("GET /metrics?{long} HTTP/1.1\r\nHost: a\r\n\r\n"),
+                format!("GET /metrics HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"),
+                "GET /metrics HTTP/1.1\r\nContent-Length: x\r\n\r\n".to_owned(),
+                "GET \0 HTTP/1.1\r\n\r\n".to_owned(),
+            ] {
+                let mut raw = Raw::connect(&listening).await;
+                // It may end the connection before all of it is written.
+                let _ = raw.stream.write_all(request.as_bytes()).await;
+                let mut answer = Vec::new();
+                let _ = within("an end", raw.stream.read_to_end(&mut answer)).await;
+                let answer = String::from_utf8_lossy(&answer);
+                let is_refused = answer.is_empty() || answer.starts_with("HTTP/1.1 4");
+                assert!(is_refused, "{answer:.100}");
+            }
+            // A query and a body are nobody's business.
+            let (status, _, _) = ask(server, address, "GET", "/metrics?format=json").await;
+            assert_eq!(status, 200);
+            let body =
+                request("GET", "/healthz").replace("\r\n\r\n", "\r\nContent-Length: 3\r\n\r\n{\"a");
+            assert_eq!(http(&listening, &body).await.0, 200);
         }
     });
 }

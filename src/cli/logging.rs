@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 use std::panic::{self, PanicHookInfo};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use env_logger::{Builder, Env};
@@ -9,6 +10,9 @@ use greenroom::config::{LogConfig, LogFormat};
 use jiff::Timestamp;
 use log::Level;
 use serde::Serialize;
+
+/// What comes out on the standard error is read by programs.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 
 /// A line for programs.
 #[derive(Serialize)]
@@ -48,8 +52,24 @@ pub(crate) fn start(config: &LogConfig) {
             line.write(output)
         });
         panic::set_hook(Box::new(panicked));
+        IS_JSON.store(true, Ordering::Relaxed);
     }
     builder.init();
+}
+
+/// Why the program ends, past the filter: in the form of the log if that has begun, else for people.
+pub(crate) fn last_words(text: &str) {
+    if !IS_JSON.load(Ordering::Relaxed) {
+        return eprintln!("greenroom: {text}");
+    }
+    let line = Line {
+        ts: now(),
+        level: name(Level::Error),
+        target: "greenroom",
+        msg: text.to_owned(),
+    };
+    // Nobody is left to be told.
+    let _ = line.write(&mut io::stderr().lock());
 }
 
 /// Past the filter: a panic is worth a line in any case. With its backtrace, if `RUST_BACKTRACE` asks for one.
