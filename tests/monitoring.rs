@@ -10,11 +10,14 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use actix::prelude::*;
 use actix_web::{App, HttpServer};
 use greenroom::config::{Carrier, Config};
-use greenroom::{Server, monitoring, per_worker};
+use greenroom::{Event, Server, monitoring, per_worker};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -28,8 +31,8 @@ use support::{ear, eventually, on_actix, within};
 /// Lets everybody in, and hears nothing.
 struct Nobody;
 
-impl actix::Actor for Nobody {
-    type Context = actix::Context<Self>;
+impl Actor for Nobody {
+    type Context = Context<Self>;
 }
 
 /// Samples by name and labels, as they are written: `greenroom_sessions{transport="polling"}`.
@@ -296,6 +299,66 @@ fn what_waits_for_a_client_that_does_not_read_is_shown() {
             samples["greenroom_outbox_largest_bytes"],
         );
         assert!((all - largest).abs() < 0.5, "one client: {all} {largest}");
+    });
+}
+
+/// Blocks its thread with each event, until it is let go.
+struct Stuck(Receiver<()>);
+
+impl Actor for Stuck {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Stuck {
+    type Result = ();
+
+    fn handle(&mut self, _: Event, _: &mut Context<Self>) {
+        // The test may be over.
+        let _ = self.0.recv();
+    }
+}
+
+#[test]
+fn a_worker_that_is_stuck_is_named_and_keeps_its_numbers() {
+    on_actix(async {
+        let inside = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap()
+        };
+        let mut config = Config::default();
+        config.server.internal_port = Some(inside.port());
+        let (let_go, held) = channel();
+        let held = Mutex::new(Some(held));
+        let handlers = per_worker(move || Stuck(held.lock().take().unwrap())).on_event();
+        let listening = listen_with(1, config, |builder| builder.namespace("/", handlers)).await;
+        let watched = Listening {
+            server: listening.server.clone(),
+            address: inside,
+        };
+        let (mut ws, _) = Ws::join(&listening, json!({})).await;
+        let sessions = r#"greenroom_sessions{transport="websocket"}"#;
+        shows(
+            &watched,
+            &[(sessions, 1.0), ("greenroom_workers_silent", 0.0)],
+        )
+        .await;
+        ws.send(r#"42["block"]"#).await;
+        let stuck = [("greenroom_workers_silent", 1.0), (sessions, 1.0)];
+        shows(&watched, &stuck).await;
+        let received = r#"greenroom_events_received_total{namespace="/"}"#;
+        // Many who ask at once do not make it worse: each has its turn.
+        let (one, other) = tokio::join!(scrape(&watched), scrape(&watched));
+        assert!(one["greenroom_worker_backlog"] < 20.0 && other["greenroom_worker_backlog"] < 20.0);
+        assert_eq!(
+            ask(&listening.server, inside, "GET", "/healthz").await.0,
+            200
+        );
+        let_go.send(()).unwrap();
+        shows(
+            &watched,
+            &[("greenroom_workers_silent", 0.0), (received, 1.0)],
+        )
+        .await;
     });
 }
 

@@ -168,6 +168,8 @@ pub(crate) struct Report {
 /// What hubs have told, for the time when they tell no more: a sum may not become smaller.
 #[derive(Debug, Default)]
 pub(crate) struct Tallies {
+    /// Who asks holds it: actors that are stuck get one question at a time, however many ask.
+    pub(crate) turn: tokio::sync::Mutex<()>,
     /// What hubs that have gone have counted.
     retired: Mutex<Tally>,
     /// The last report of each hub, by its number.

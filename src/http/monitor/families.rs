@@ -41,6 +41,7 @@ pub(super) async fn scrape(servers: &[Server], is_ready: bool) -> String {
         let shared = server.shared();
         let path = &shared.config.server.path;
         text.set_common((servers.len() > 1).then(|| ("path", path.clone())));
+        let _turn = shared.tallies.turn.lock().await;
         let workers = Workers::ask(shared).await;
         lives(&mut text, shared, &workers);
         sessions(&mut text, shared, &workers);

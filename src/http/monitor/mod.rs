@@ -146,3 +146,49 @@ fn plain(text: &'static str) -> HttpResponse {
         .content_type("text/plain; charset=utf-8")
         .body(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, test};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::Config;
+
+    async fn readiness(watch: &Watch) -> (u16, Value) {
+        let app = test::init_service(App::new().configure(watch.routes())).await;
+        let request = test::TestRequest::get().uri("/ready").to_request();
+        let response = test::call_service(&app, request).await;
+        let status = response.status().as_u16();
+        (status, test::read_body_json(response).await)
+    }
+
+    fn server(path: &str) -> Server {
+        let mut config = Config::default();
+        config.server.path = path.to_owned();
+        Server::builder().config(config).build().unwrap()
+    }
+
+    #[actix_web::test]
+    async fn nobody_is_sent_to_who_does_not_listen_or_ends() {
+        let server = server("/one");
+        let watch = Watch::new([server.clone()]);
+        watch.set_listening(false);
+        let not_yet = json!({ "ready": false, "reasons": ["not listening yet"] });
+        assert_eq!(readiness(&watch).await, (503, not_yet));
+        watch.set_listening(true);
+        assert_eq!(readiness(&watch).await.0, 200);
+        server.shared().is_ending.store(true, Ordering::Relaxed);
+        let ends = json!({ "ready": false, "reasons": ["shutting down"] });
+        assert_eq!(readiness(&watch).await, (503, ends));
+    }
+
+    #[actix_web::test]
+    async fn of_several_servers_each_has_its_reasons() {
+        let servers = ["/one", "/two"].map(server);
+        servers[1].shared().is_ending.store(true, Ordering::Relaxed);
+        let (status, answer) = readiness(&Watch::new(servers)).await;
+        assert_eq!(status, 503);
+        assert_eq!(answer["reasons"], json!(["/two: shutting down"]));
+    }
+}
