@@ -163,7 +163,7 @@ fn the_reason_of_an_end_is_an_object_too() {
     let port = taken.local_addr().unwrap().port().to_string();
     let mut program = Program::start(&[("PORT", &port), ("RUST_LOG", "off")], None);
     let line = program.line(&["cannot listen on"]);
-    assert_eq!(program.log, [line.clone()]);
+    assert_eq!(program.log, std::slice::from_ref(&line));
     let object: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(object["level"], "error");
     assert!(object["msg"].as_str().unwrap().contains(&port), "{line}");
