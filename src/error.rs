@@ -31,6 +31,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A backend or a receiver of webhooks is at an `https://` address, and there is nothing to judge it by.
+    #[error("cannot read the certificates of the system")]
+    Certificates(#[source] std::io::Error),
     /// The server ended with an error.
     #[error("the server ended")]
     Run(#[source] std::io::Error),

@@ -161,6 +161,7 @@ mod http;
 mod hub;
 mod metrics;
 mod namespace;
+mod outbound;
 pub mod protocol;
 mod publisher;
 mod recovery;
@@ -171,6 +172,7 @@ mod session;
 mod subscriber;
 pub mod testing;
 mod throttle;
+mod webhooks;
 
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
 pub use emitter::{Emitter, EmitterBroadcast, EmitterError};

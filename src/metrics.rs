@@ -87,6 +87,24 @@ counters! {
     ClusterForeign => "cluster_foreign",
     /// Answers of other servers that came too late or that nobody asked for.
     UnknownAnswer => "unknown_answer",
+    /// Calls that a backend did not answer in time.
+    BackendTimeout => "backend_timeout",
+    /// Calls of a backend whose turn did not come in time.
+    BackendBusy => "backend_busy",
+    /// Calls that did not reach a backend, or whose connection broke.
+    BackendUnreachable => "backend_unreachable",
+    /// Calls that a backend answered with a status that is none of success.
+    BackendStatus => "backend_status",
+    /// Calls that a backend answered with more than it may.
+    BackendTooLarge => "backend_too_large",
+    /// Calls that a backend answered with what makes no sense.
+    BackendGarbage => "backend_garbage",
+    /// Tries to deliver a webhook that failed.
+    WebhookFailed => "webhook_failed",
+    /// Webhooks that were given up.
+    WebhookDead => "webhook_dead",
+    /// Webhooks that were not sent because their queue was full.
+    WebhookDropped => "webhook_dropped",
 }
 
 /// How many numbered errors Engine.IO has for handshakes.

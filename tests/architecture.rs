@@ -27,6 +27,10 @@ const LAYERS: &[(&str, &str)] = &[
         "what users of the crate can meet, made of errors from below",
     ),
     (
+        "outbound",
+        "requests to programs elsewhere; does not know what is said in them",
+    ),
+    (
         "carrier",
         "moves the bytes of a WebSocket; does not know what a packet is",
     ),
@@ -45,6 +49,7 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     ("recovery", "keeps what clients missed, per room and socket"),
     ("engine", "Engine.IO without Socket.IO on top"),
+    ("webhooks", "tells programs elsewhere of sockets and rooms"),
     (
         "session",
         "one per client: drives the protocol, tells hub and namespaces",
@@ -142,6 +147,11 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
         "options of sockets are set where the sockets are made",
     ),
     ("toml", &["config/"], "nobody else reads files"),
+    (
+        "hyper_util",
+        &["outbound/client.rs"],
+        "one file makes requests",
+    ),
 ];
 
 /// What pure code does not name: no actors, no runtime, no network, no clock of its own.

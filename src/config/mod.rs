@@ -7,6 +7,7 @@
 //! One rule for all counts and sizes of [`Limits`] and [`RecoveryConfig`]: `0` in the file means "no limit" and is
 //! `usize::MAX` in code, so that those who enforce a limit need one comparison and no special case.
 
+mod backend;
 mod cors;
 mod engine;
 mod environment;
@@ -23,8 +24,10 @@ mod socketio;
 mod syntax;
 mod validate;
 mod values;
+mod webhooks;
 
 pub use self::{
+    backend::BackendConfig,
     cors::{CorsConfig, Origins},
     engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
     error::ConfigError,
@@ -34,6 +37,7 @@ pub use self::{
     server::{Carrier, LogConfig, LogFormat, ServerConfig},
     shutdown::ShutdownConfig,
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
+    webhooks::{Secret, WebhookEvent, WebhooksConfig},
 };
 
 pub(crate) use self::{
@@ -73,6 +77,10 @@ pub struct Config {
     pub recovery: RecoveryConfig,
     /// `[redis]`: the Redis through which several nodes are one server.
     pub redis: RedisConfig,
+    /// `[[backends]]`: namespaces whose events a program elsewhere answers, over HTTP.
+    pub backends: Vec<BackendConfig>,
+    /// `[webhooks]`: what a program elsewhere is told over HTTP.
+    pub webhooks: WebhooksConfig,
     /// `[cors]`: which pages of other origins may talk to us over HTTP.
     pub cors: CorsConfig,
     /// `[limits]`: a cap on everything that a peer can fill.

@@ -5,8 +5,9 @@ use std::{env, ffi::OsString, fs, io, path::Path};
 use serde::Deserialize;
 
 use super::{
-    Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RecoveryConfig, RedisConfig,
-    ServerConfig, ShutdownConfig, SocketIoConfig, environment, secrets,
+    BackendConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig,
+    RecoveryConfig, RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig, WebhooksConfig,
+    environment, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -18,6 +19,8 @@ pub(super) struct RawConfig {
     socketio: SocketIoConfig,
     recovery: RecoveryConfig,
     redis: RedisConfig,
+    backends: Vec<BackendConfig>,
+    webhooks: WebhooksConfig,
     cors: CorsConfig,
     limits: Limits,
     shutdown: ShutdownConfig,
@@ -34,6 +37,8 @@ impl TryFrom<RawConfig> for Config {
             socketio,
             recovery,
             redis,
+            backends,
+            webhooks,
             cors,
             limits,
             shutdown,
@@ -45,6 +50,8 @@ impl TryFrom<RawConfig> for Config {
             socketio,
             recovery,
             redis,
+            backends,
+            webhooks,
             cors,
             limits,
             shutdown,
@@ -223,6 +230,9 @@ mod tests {
             "socketio",
             "recovery",
             "redis",
+            // An array of tables.
+            "[backends]",
+            "webhooks",
             "cors",
             "limits",
             "shutdown",
@@ -296,6 +306,11 @@ mod tests {
         assert_eq!(cookie.name, CookieConfig::default().name);
         assert!(config.engine.initial_packet.is_some());
         assert!(config.cors.max_age.is_some());
+        let backend = BackendConfig {
+            url: "http://127.0.0.1:8000/greenroom".to_owned(),
+            ..BackendConfig::default()
+        };
+        assert_eq!(config.backends, [backend]);
     }
 
     #[test]

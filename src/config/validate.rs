@@ -3,9 +3,9 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins, RecoveryConfig,
-    RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig,
-    syntax::{is_origin, is_token},
+    BackendConfig, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins,
+    RecoveryConfig, RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig, WebhooksConfig,
+    syntax::{is_http_url, is_origin, is_token},
 };
 
 type Checked = Result<(), ConfigError>;
@@ -30,6 +30,8 @@ impl Config {
         socketio(&self.socketio)?;
         recovery(&mut self.recovery)?;
         redis(&mut self.redis)?;
+        backends(&self.backends)?;
+        webhooks(&self.webhooks)?;
         cors(&mut self.cors)?;
         limits(&mut self.limits)?;
         shutdown(&self.shutdown)?;
@@ -190,6 +192,66 @@ fn redis(redis: &mut RedisConfig) -> Checked {
     lasts("redis.requests_timeout", redis.requests_timeout, SHORTEST)?;
     lasts("redis.canary_interval", redis.canary_interval, TENTH)?;
     lasts("redis.connect_timeout", redis.connect_timeout, SHORTEST)
+}
+
+fn backends(backends: &[BackendConfig]) -> Checked {
+    for (n, backend) in backends.iter().enumerate() {
+        let name = &backend.namespace;
+        ensure(
+            name.starts_with('/'),
+            "backends.namespace",
+            format!("is `{name}`; it begins with a slash"),
+        )?;
+        ensure(
+            backends[..n].iter().all(|other| other.namespace != *name),
+            "backends.namespace",
+            format!("is `{name}` twice; a namespace has one backend"),
+        )?;
+        url("backends.url", &backend.url)?;
+        let is_told = backend.connect || backend.disconnect || !backend.events.is_empty();
+        ensure(
+            is_told && backend.events.iter().all(|event| !event.is_empty()),
+            "backends.events",
+            format!(
+                "is {:?}; it has names of events or \"*\", and is empty only with connect or disconnect",
+                backend.events
+            ),
+        )?;
+        lasts("backends.timeout", backend.timeout, SHORTEST)?;
+        within("backends.concurrency", backend.concurrency, 1..=10_000)?;
+        within(
+            "backends.max_answer_bytes",
+            backend.max_answer_bytes,
+            1..=1 << 30,
+        )?;
+    }
+    Ok(())
+}
+
+fn webhooks(webhooks: &WebhooksConfig) -> Checked {
+    if !webhooks.url.is_empty() {
+        url("webhooks.url", &webhooks.url)?;
+    }
+    ensure(
+        !webhooks.events.is_empty(),
+        "webhooks.events",
+        "is empty; without an address nothing is told",
+    )?;
+    lasts("webhooks.timeout", webhooks.timeout, SHORTEST)?;
+    lasts("webhooks.retry_for", webhooks.retry_for, Duration::ZERO)?;
+    within("webhooks.queue", webhooks.queue, 1..=10_000_000)?;
+    within("webhooks.concurrency", webhooks.concurrency, 1..=10_000)
+}
+
+fn url(key: &'static str, url: &str) -> Checked {
+    ensure(
+        is_http_url(url),
+        key,
+        format!(
+            "is `{}`; it is `http://host/path` or `https://host/path`, without user, password and fragment",
+            super::secrets::hidden(url)
+        ),
+    )
 }
 
 fn cors(cors: &mut CorsConfig) -> Checked {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use bytestring::ByteString;
 
 pub use store::{DeadNode, GcError, GcReport, gc};
 
@@ -54,6 +55,17 @@ pub(crate) struct WatchRooms {
     pub(crate) watcher: Recipient<RoomEvent>,
 }
 
+/// The first socket is in a room, or the last has left it: in the cluster, if the membership is in Redis, else here. A
+/// socket's own room is not told of.
+#[derive(Debug)]
+pub(crate) struct Occupancy {
+    pub(crate) nsp: ByteString,
+    pub(crate) room: Room,
+    pub(crate) is_occupied: bool,
+    /// Since the Unix epoch; of the clock of Redis, if it is there.
+    pub(crate) at_ms: u64,
+}
+
 /// Is everything that was said before in Redis? Answered when it is; `false`: it will not be. `true` at once
 /// without a Redis.
 #[derive(Debug)]
@@ -78,6 +90,7 @@ messages! {
     Left => (),
     Gone => (),
     WatchRooms => (),
+    Occupancy => (),
     Settled => bool,
     CountRooms => Vec<(u32, usize)>,
     Close => bool,
@@ -93,11 +106,15 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// To be called on its arbiter.
-    pub(crate) fn new(cluster: Option<Arc<Cluster>>) -> Self {
+    /// To be called on its arbiter. `watcher` is told of the occupancy of rooms.
+    pub(crate) fn new(
+        cluster: Option<Arc<Cluster>>,
+        watcher: Option<Recipient<Occupancy>>,
+    ) -> Self {
+        let of_store = watcher.clone();
         let store = cluster.as_ref().and_then(|cluster| {
             if cluster.settings.store_membership {
-                let store = Store::start(settings(cluster));
+                let store = Store::start(settings(cluster, of_store));
                 let stats = store.stats();
                 cluster.set_gauges(Box::new(move || stats.read()));
                 return Some(store);
@@ -105,15 +122,17 @@ impl Registry {
             cluster.health.unwanted(Part::Data);
             None
         });
+        // What the store tells of is true for all servers.
+        let watcher = watcher.filter(|_| store.is_none());
         Self {
-            membership: Membership::default(),
+            membership: Membership::new(watcher),
             cluster,
             store,
         }
     }
 }
 
-fn settings(cluster: &Cluster) -> StoreSettings {
+fn settings(cluster: &Cluster, watcher: Option<Recipient<Occupancy>>) -> StoreSettings {
     StoreSettings {
         endpoint: cluster.endpoints.data.clone(),
         key: cluster.settings.key.clone(),
@@ -122,6 +141,7 @@ fn settings(cluster: &Cluster) -> StoreSettings {
         lease: cluster.settings.lease,
         timeout: cluster.settings.connect_timeout,
         health: Arc::clone(&cluster.health),
+        watcher,
     }
 }
 

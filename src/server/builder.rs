@@ -18,10 +18,12 @@ use crate::error::Error;
 use crate::http::{self, Hooks, stray::Strays};
 use crate::hub::Tallies;
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
+use crate::outbound;
 use crate::protocol::engineio::SidPrefix;
 use crate::protocol::socketio::{Dialect, is_reserved_event};
 use crate::recovery::Recovery;
 use crate::redis::Endpoints;
+use crate::webhooks::Webhooks;
 
 /// Builds a [`Server`].
 #[must_use = "a server has to be built and run"]
@@ -211,13 +213,15 @@ impl ServerBuilder {
             (_, prefix) => prefix.parse().unwrap_or_default(),
         };
         if let Some(cluster) = &cluster {
-            let port = config.server.port;
-            let name = match config.redis.node.as_str() {
-                "" => format!("{}:{port}", gethostname::gethostname().display()),
-                name => name.to_owned(),
-            };
+            let name = outbound::node_name(&config);
             cluster.set_self(name, sid_prefix.as_str().to_owned());
         }
+        let metrics = Arc::default();
+        // Engine.IO alone has neither sockets nor rooms.
+        let webhooks = match &application {
+            None => Webhooks::new(&config, &metrics)?,
+            Some(_) => None,
+        };
         let shared = Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             built: Instant::now(),
@@ -227,7 +231,8 @@ impl ServerBuilder {
             },
             hooks,
             websockets,
-            metrics: Arc::default(),
+            metrics,
+            webhooks,
             recovery: config
                 .recovery
                 .enabled

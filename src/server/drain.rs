@@ -37,6 +37,7 @@ impl Server {
     /// 3. All sockets get the event `shutdown.notice_event`, if it has a name.
     /// 4. The sessions end, evenly spread over `shutdown.spread`, each with what was queued for it before.
     /// 5. The cluster is left: all subscriptions, what Redis has of the membership, the lease.
+    /// 6. Webhooks that wait are delivered, as far as the time allows.
     pub async fn drain(&self) -> usize {
         let config = &self.0.config.shutdown;
         let end = Instant::now() + config.timeout;
@@ -59,6 +60,9 @@ impl Server {
             Err(_) => self.cut_off(end).await,
         };
         self.leave_cluster(end.saturating_duration_since(Instant::now()))
+            .await;
+        // Behind the sessions and the cluster, which bring the last ones; what listens needs its moment still.
+        self.finish_webhooks((end - moment).saturating_duration_since(Instant::now()))
             .await;
         n_cut
     }

@@ -186,6 +186,13 @@ impl Server {
         }
     }
 
+    /// Waits until what programs elsewhere are told has reached them, for this time at most.
+    pub(crate) async fn finish_webhooks(&self, budget: Duration) {
+        if let Some(webhooks) = &self.0.webhooks {
+            webhooks.finish(budget).await;
+        }
+    }
+
     /// Runs until SIGINT or SIGTERM: listens on the configured address. Then it ends as [`Server::drain`] says; a second
     /// signal ends it at once.
     ///

@@ -28,6 +28,7 @@ use crate::publisher::Publisher;
 use crate::recovery::Recovery;
 use crate::registry::Registry;
 use crate::subscriber::Subscriber;
+use crate::webhooks::Webhooks;
 
 /// What is on top of the engine of a server.
 pub(crate) enum Upper {
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) recovery: Option<Recovery>,
     /// What is shared with other servers; none on a single node.
     pub(crate) cluster: Option<Arc<Cluster>>,
+    /// Who is told of sockets and rooms elsewhere; none if nobody is.
+    pub(crate) webhooks: Option<Webhooks>,
     /// Paths where WebSockets are served without an engine.
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
@@ -211,7 +214,10 @@ impl Shared {
         if matches!(self.upper, Upper::SocketIo(_)) {
             self.registry.get_or_init(|| {
                 let cluster = self.cluster.clone();
-                Registry::start_in_arbiter(&Arbiter::new().handle(), |_| Registry::new(cluster))
+                let watcher = self.webhooks.as_ref().and_then(Webhooks::start);
+                Registry::start_in_arbiter(&Arbiter::new().handle(), |_| {
+                    Registry::new(cluster, watcher)
+                })
             });
             if let Some(cluster) = &self.cluster {
                 self.subscriber.get_or_init(|| self.join_cluster(cluster));

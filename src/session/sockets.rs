@@ -268,7 +268,11 @@ impl Session {
         seated.is_connected = true;
         let socket = Arc::clone(&seated.socket);
         socket.set_connected();
-        Socket::from(Arc::clone(&socket)).join(socket.id());
+        let handle = Socket::from(Arc::clone(&socket));
+        handle.join(socket.id());
+        if let Some(webhooks) = &server.webhooks {
+            webhooks.connected(&handle);
+        }
         let (dialect, name) = (server.dialect(), socket.namespace().name());
         let answer = match version {
             ProtocolVersion::V4 => {
@@ -355,6 +359,9 @@ impl Session {
             socket: Socket::from(Arc::clone(socket)),
             reason,
         };
+        if let Some(webhooks) = &self.server.webhooks {
+            webhooks.disconnected(&ended.socket, reason);
+        }
         // Before the state can be taken up elsewhere: a handler hears of the end before the return.
         seated.dispatch.disconnected(ended);
         if let (Some(recovery), Some(pid)) = (&self.server.recovery, &kept.pid)

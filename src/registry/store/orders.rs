@@ -10,6 +10,7 @@ use foldhash::quality::RandomState;
 use redis::Cmd;
 
 use super::keys::{Entry, Keys};
+use super::occupancy;
 use crate::SocketId;
 use crate::namespace::Room;
 
@@ -25,15 +26,18 @@ const GUARDED_REMOVE: &str = "if redis.call('SISMEMBER',KEYS[1],ARGV[1])==1 then
      return redis.call('SREM',KEYS[1],unpack(ARGV,2))";
 
 /// What changes in the SET of a room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct RoomOrder {
-    /// The name of the room, if it could be that of a socket.
-    guard: Option<Room>,
+    /// The entry of one of its sockets: it says in which namespace it is.
+    of: Entry,
+    room: Room,
+    /// Its name could be that of a socket.
+    is_guarded: bool,
     add: Vec<SocketId>,
     remove: Vec<SocketId>,
 }
 
-/// What has to be written, in four phases.
+/// What has to be written, in phases.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     appeared: Vec<Entry>,
@@ -44,6 +48,23 @@ pub(super) struct Orders {
     rooms: HashMap<String, RoomOrder, RandomState>,
     vanished: Vec<Entry>,
     n_members: usize,
+    /// Somebody wants to know which rooms are in use.
+    is_watched: bool,
+}
+
+impl RoomOrder {
+    /// The commands that also tell whether the room has got its first member, or lost its last.
+    fn watched(&self, verb: &str, key: &str, commands: &mut Vec<Cmd>) {
+        let members = if verb == "SADD" {
+            &self.add
+        } else {
+            &self.remove
+        };
+        let nsp = self.of.namespace();
+        commands.extend(members.chunks(MEMBERS_PER_COMMAND).map(|members| {
+            occupancy::change(verb, key, self.is_guarded, &nsp, &self.room, members)
+        }));
+    }
 }
 
 /// One command for as many members as it takes.
@@ -138,8 +159,16 @@ impl Orders {
         is_guarded: bool,
         adds: bool,
     ) {
-        let order = self.rooms.entry(keys.room(entry, room)).or_default();
-        order.guard = is_guarded.then(|| room.clone());
+        let order = self
+            .rooms
+            .entry(keys.room(entry, room))
+            .or_insert_with(|| RoomOrder {
+                of: entry.clone(),
+                room: room.clone(),
+                is_guarded,
+                add: Vec::new(),
+                remove: Vec::new(),
+            });
         let members = if adds {
             &mut order.add
         } else {
@@ -147,6 +176,11 @@ impl Orders {
         };
         members.push(SocketId::from(entry.id()));
         self.n_members += 1;
+    }
+
+    /// The answers to the commands will tell of the occupancy of rooms.
+    pub(super) const fn watch(&mut self, is_watched: bool) {
+        self.is_watched = is_watched;
     }
 
     /// About how much it is.
@@ -159,21 +193,29 @@ impl Orders {
     }
 
     /// The commands: each phase has to be done before the next begins.
-    pub(super) fn phases(self, node: &str) -> [Vec<Cmd>; 4] {
-        let (mut first, mut fourth) = (Vec::new(), Vec::new());
+    pub(super) fn phases(self, node: &str) -> [Vec<Cmd>; 5] {
+        let (mut first, mut rooms, mut fourth) = (Vec::new(), Vec::new(), Vec::new());
         let (mut second, mut third) = (self.gained, self.lost);
         each("SADD", node, &self.appeared, &mut first);
         for (key, order) in self.rooms {
-            if let Some(name) = order.guard {
-                each_guarded(GUARDED_REMOVE, &key, &name, &order.remove, &mut second);
+            if self.is_watched && !order.is_guarded {
+                // Who comes is added before who goes is removed: a room that some leave while others come stays in use.
+                order.watched("SADD", &key, &mut rooms);
+                order.watched("SREM", &key, &mut rooms);
+            } else if self.is_watched {
+                order.watched("SREM", &key, &mut second);
+                order.watched("SADD", &key, &mut third);
+            } else if order.is_guarded {
+                let name = &order.room;
+                each_guarded(GUARDED_REMOVE, &key, name, &order.remove, &mut second);
                 // Behind the end of a socket that is called like the room.
-                each_guarded(GUARDED_ADD, &key, &name, &order.add, &mut third);
+                each_guarded(GUARDED_ADD, &key, name, &order.add, &mut third);
             } else {
                 each("SREM", &key, &order.remove, &mut second);
                 each("SADD", &key, &order.add, &mut third);
             }
         }
         each("SREM", node, &self.vanished, &mut fourth);
-        [first, second, third, fourth]
+        [first, second, rooms, third, fourth]
     }
 }
