@@ -48,6 +48,7 @@
 //! | write a handler | [`Handlers`], [`Event`] and [`On`], [`Connect`], [`Ack`], [`Socket`] |
 //! | emit from anywhere | [`Server`], [`Namespace`], [`Broadcast`] |
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
+//! | handle events in another language | [`backend`] |
 //! | emit from a program that is no server | [`Emitter`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
@@ -116,6 +117,12 @@
 //! another worker. `actix_web_actors` answers the mounted handshake; its codec is not used, since it hides
 //! the bits that compression needs and leaves fragments unjoined.
 //!
+//! ## Programs elsewhere
+//!
+//! [`backend`] is a handler as anybody could write one: a relay per worker, which posts what sockets do and carries out the
+//! answers. Webhooks are told by session and registry, whatever the handlers are; a courier on a thread of its own delivers
+//! them. Both go through `outbound`, the one place that makes requests. Neither is on the delivery path.
+//!
 //! ## Redis
 //!
 //! Three connections with three owners. None of them is needed for anything between the clients of one node: away, slow or
@@ -150,6 +157,7 @@
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. The socket write is most of a delivery: elsewhere clarity wins.
 
+pub mod backend;
 mod carrier;
 mod cluster;
 pub mod config;

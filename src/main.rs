@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use greenroom::config::Config;
 use greenroom::handlers::chat;
-use greenroom::{Error, Server, pages};
+use greenroom::{Error, Server, backend, pages};
 
 use cli::{CommandLine, Failure, logging};
 
@@ -29,11 +29,20 @@ fn main() -> ExitCode {
 fn serve(config: Config, file: Option<&Path>) -> Result<(), Error> {
     logging::start(&config.log);
     let folder = config.server.static_dir.clone();
-    let chat = chat::handlers(&config);
-    let server = Server::builder()
-        .config(config)
-        .namespace("/", chat)
-        .build()?;
+    let mut builder = Server::builder();
+    for settings in &config.backends {
+        let handlers = backend::handlers(settings, &config)?;
+        builder = builder.namespace(&settings.namespace, handlers);
+    }
+    // Who has a backend for the root namespace has an application, and no use for the chat.
+    if !config
+        .backends
+        .iter()
+        .any(|backend| backend.namespace == "/")
+    {
+        builder = builder.namespace("/", chat::handlers(&config));
+    }
+    let server = builder.config(config).build()?;
     say_hello(&server, file);
     server.run_with(move |app| {
         app.service(pages(&folder));

@@ -57,6 +57,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("http", "requests into sessions, sessions into responses"),
     ("server", "puts everything together"),
     ("prelude", "the face of the crate, for the handlers below"),
+    ("backend", "handlers that are programs elsewhere"),
     ("handlers", "written as any handler author would"),
     (
         "testing",
