@@ -48,7 +48,7 @@
 //! | write a handler | [`Handlers`], [`Event`] and [`On`], [`Connect`], [`Ack`], [`Socket`] |
 //! | emit from anywhere | [`Server`], [`Namespace`], [`Broadcast`] |
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
-//! | emit from a program that is no server | [`Emitter`] |
+//! | emit from a program that is no server | [`Emitter`], or over HTTP the [`api`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
 //! | configure it | [`config`] |
@@ -147,6 +147,7 @@
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. The socket write is most of a delivery: elsewhere clarity wins.
 
+mod api;
 mod carrier;
 mod cluster;
 pub mod config;
@@ -168,6 +169,7 @@ mod session;
 mod subscriber;
 pub mod testing;
 
+pub use api::api;
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
 pub use emitter::{Emitter, EmitterBroadcast, EmitterError};
 pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, JoinError, Refusal, to_value};
@@ -175,13 +177,13 @@ pub use http::{HeaderHook, RequestHead, pages::pages};
 pub use namespace::{
     Ack, Answer, Answers, Broadcast, Connect, Disconnect, Disconnecting, Event, Gathered, Handlers,
     Handshake, IntoRooms, Namespace, On, RemoteSocket, Room, RoomEvent, ServerAck, ServerEvent,
-    Silent, Socket, per_worker, shared,
+    Silent, Socket, per_worker, shared, user_room,
 };
 pub use protocol::DisconnectReason;
 pub use protocol::engineio::{ProtocolVersion, SocketId, Transport};
 pub use protocol::socketio::{Args, Binary, Value};
 pub use registry::{DeadNode, GcError, GcReport, gc};
-pub use server::{Server, ServerBuilder};
+pub use server::{Node, Nodes, Server, ServerBuilder};
 
 /// What most programs need: `use greenroom::prelude::*;`.
 pub mod prelude {

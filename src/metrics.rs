@@ -78,6 +78,8 @@ counters! {
     ClusterForeign => "cluster_foreign",
     /// Answers of other servers that came too late or that nobody asked for.
     UnknownAnswer => "unknown_answer",
+    /// Requests of backends that were refused.
+    ApiRefused => "api_refused",
 }
 
 /// The counters of a server.

@@ -7,6 +7,7 @@
 //! One rule for all counts and sizes of [`Limits`] and [`RecoveryConfig`]: `0` in the file means "no limit" and is
 //! `usize::MAX` in code, so that those who enforce a limit need one comparison and no special case.
 
+mod api;
 mod cors;
 mod engine;
 mod environment;
@@ -24,6 +25,7 @@ mod validate;
 mod values;
 
 pub use self::{
+    api::{ApiConfig, ApiKey},
     cors::{CorsConfig, Origins},
     engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
     error::ConfigError,
@@ -71,6 +73,8 @@ pub struct Config {
     pub recovery: RecoveryConfig,
     /// `[redis]`: the Redis through which several nodes are one server.
     pub redis: RedisConfig,
+    /// `[api]`: the HTTP API for backends.
+    pub api: ApiConfig,
     /// `[cors]`: which pages of other origins may talk to us over HTTP.
     pub cors: CorsConfig,
     /// `[limits]`: a cap on everything that a peer can fill.

@@ -3,8 +3,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins, RecoveryConfig,
-    RedisConfig, ServerConfig, SocketIoConfig,
+    ApiConfig, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins,
+    RecoveryConfig, RedisConfig, ServerConfig, SocketIoConfig,
     syntax::{is_origin, is_token},
 };
 
@@ -30,6 +30,7 @@ impl Config {
         socketio(&self.socketio)?;
         recovery(&mut self.recovery)?;
         redis(&mut self.redis)?;
+        api(&self.api)?;
         cors(&mut self.cors)?;
         limits(&mut self.limits)?;
         Ok(self)
@@ -237,6 +238,28 @@ fn cors(cors: &mut CorsConfig) -> Checked {
         cors.options_success_status,
         200..=299,
     )
+}
+
+fn api(api: &ApiConfig) -> Checked {
+    let is_sound = api.keys.iter().all(super::ApiKey::is_sound);
+    ensure(
+        is_sound,
+        "api.keys",
+        "has one that is no key; a key has 16 to 256 printable characters of ASCII without comma and space",
+    )?;
+    within("api.body_bytes", api.body_bytes, 1..=1 << 30)?;
+    within("api.commands_per_batch", api.commands_per_batch, 1..=10_000)?;
+    within("api.page_size", api.page_size, 1..=100_000)?;
+    lasts("api.max_timeout", api.max_timeout, SHORTEST)?;
+    within("api.answers", api.answers, 1..=10_000_000)?;
+    within("api.answer_bytes", api.answer_bytes, 1..=1 << 30)?;
+    within(
+        "api.concurrent_requests",
+        api.concurrent_requests,
+        1..=1_000_000,
+    )?;
+    lasts("api.idempotency_window", api.idempotency_window, SHORTEST)?;
+    within("api.idempotency_bytes", api.idempotency_bytes, 1..=1 << 30)
 }
 
 fn limits(limits: &mut Limits) -> Checked {

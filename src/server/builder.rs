@@ -4,6 +4,7 @@ use super::Server;
 use super::shared::{Shared, Upper};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use actix::prelude::*;
 use bytestring::ByteString;
@@ -207,16 +208,19 @@ impl ServerBuilder {
             (Some(_), "") => SidPrefix::of_node(&config.redis.node),
             (_, prefix) => prefix.parse().unwrap_or_default(),
         };
+        let port = config.server.port;
+        let name = match config.redis.node.as_str() {
+            "" => format!("{}:{port}", gethostname::gethostname().display()),
+            name => name.to_owned(),
+        };
         if let Some(cluster) = &cluster {
-            let port = config.server.port;
-            let name = match config.redis.node.as_str() {
-                "" => format!("{}:{port}", gethostname::gethostname().display()),
-                name => name.to_owned(),
-            };
-            cluster.set_self(name, sid_prefix.as_str().to_owned());
+            cluster.set_self(name.clone(), sid_prefix.as_str().to_owned());
         }
         let shared = Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            name,
+            started: Instant::now(),
+            api_keys: RwLock::new(config.api.keys.clone().into()),
             upper: match application {
                 Some(application) => Upper::Raw(application),
                 None => Upper::SocketIo(Namespaces::new(parents)),
