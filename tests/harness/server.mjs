@@ -24,7 +24,7 @@ export function targetNames() {
 }
 
 /** What a server inherits; everything else it is told explicitly. */
-const INHERITED = ["PATH", "HOME", "TMPDIR", "SUBJECT", "RUST_LOG", "RUST_BACKTRACE"];
+const INHERITED = ["PATH", "HOME", "TMPDIR", "SUBJECT", "PROGRAM", "RUST_LOG", "RUST_BACKTRACE"];
 
 let logFolder;
 const running = new Set();
