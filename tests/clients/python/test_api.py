@@ -22,7 +22,7 @@ api = schemathesis.openapi.from_path(DESCRIPTION)
 
 @pytest.fixture(scope="module")
 def program():
-    server = Server("program", GREENROOM_API__KEYS=KEY).start()
+    server = Server("program", GREENROOM_API__KEYS=KEY, GREENROOM_SERVER__SHUTDOWN_TIMEOUT="1s").start()
     yield server
     server.stop()
 
