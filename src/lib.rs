@@ -48,7 +48,7 @@
 //! | write a handler | [`Handlers`], [`Event`] and [`On`], [`Connect`], [`Ack`], [`Socket`] |
 //! | emit from anywhere | [`Server`], [`Namespace`], [`Broadcast`] |
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
-//! | emit from a program that is no server | [`Emitter`], or over HTTP the [`api`] |
+//! | emit from a program that is no server | [`Emitter`], or over HTTP the [`api()`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
 //! | configure it | [`config`] |
@@ -136,7 +136,8 @@
 //!
 //! ## Bounds
 //!
-//! Every buffer that a peer can fill has a cap in [`config::Limits`]. A client whose handler is full is not
+//! Every buffer that a peer can fill has a cap in [`config::Limits`], and one that a backend can fill in
+//! [`config::ApiConfig`]. A client whose handler is full is not
 //! read until there is room; one that does not read is ended when its outbox is full. Refusals are counted by
 //! cause ([`Server::counters`]).
 //!

@@ -10,7 +10,8 @@ use std::time::Duration;
 use greenroom::config::{ApiKey, Config};
 use serde_json::{Value, json};
 
-use backend::{Backend, Reply, key};
+use backend::{Backend, key};
+use support::log::{alone, logged};
 use support::tcp::{Listening, Ws, listening};
 use support::{Hearing, counter, on_actix};
 
@@ -545,19 +546,27 @@ fn idempotency_keys_that_are_none() {
     });
 }
 
-/// A refusal is told to the log with the same id, and never with the key.
 #[test]
-fn each_problem_has_a_place_of_its_own() {
-    on_actix(async {
-        let (_listening, _hearing, backend) = served(|_| {}).await;
-        let place = async || -> String {
-            let reply: Reply = backend.get("/nowhere").await;
-            reply.body["instance"].as_str().unwrap().to_owned()
-        };
-        let (one, other) = (place().await, place().await);
-        assert!(
-            one.starts_with("/api/v1/nowhere#") && one != other,
-            "{one} {other}"
-        );
+fn each_problem_has_a_place_of_its_own_which_the_log_has_too() {
+    alone(async {
+        let (listening, _hearing, backend) = served(|_| {}).await;
+        let mut places = Vec::new();
+        for n_refused in 1..=2 {
+            let reply = backend.get("/nowhere").await;
+            let place = reply.body["instance"].as_str().unwrap().to_owned();
+            assert!(place.starts_with("/api/v1/nowhere#"), "{place}");
+            logged(&["a request of a backend is refused kind=NotFound", &place]).await;
+            assert_eq!(counter(&listening.server, "api_refused"), n_refused);
+            places.push(place);
+        }
+        assert_ne!(places[0], places[1]);
+        let commands = json!({"commands": [{"disconnect": {}}]});
+        let reply = backend.post("/batch", commands).await.ok();
+        let place = reply["results"][0]["body"]["instance"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        logged(&["is refused kind=Conflict", &place]).await;
+        assert_eq!(counter(&listening.server, "api_refused"), 3);
     });
 }

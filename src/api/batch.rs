@@ -45,7 +45,9 @@ impl Batch {
                 match result {
                     Ok(body) => json!({ "status": 200, "body": body }),
                     Err(problem) => {
-                        let (document, _) = problem.document(&format!("{at}/commands/{index}"));
+                        let (document, instance) =
+                            problem.document(&format!("{at}/commands/{index}"));
+                        api.refused(&problem, &instance);
                         json!({ "status": problem.status(), "body": document })
                     }
                 }

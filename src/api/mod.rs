@@ -93,18 +93,23 @@ async fn serve(request: HttpRequest, payload: Payload, api: web::Data<Api>) -> H
     match api.answer(&request, payload).await {
         Ok(response) => response,
         Err(problem) => {
-            api.server.shared().metrics.count(Counter::ApiRefused);
-            let (kind, detail) = (problem.kind(), problem.detail().to_owned());
             let (response, instance) = problem.response(path);
-            log::debug!(
-                "a request of a backend is refused kind={kind:?} instance={instance} why={detail}"
-            );
+            api.refused(&problem, &instance);
             response
         }
     }
 }
 
 impl Api {
+    /// Tells the operator of a request, or of a command of a batch.
+    fn refused(&self, problem: &Problem, instance: &str) {
+        self.server.shared().metrics.count(Counter::ApiRefused);
+        let (kind, detail) = (problem.kind(), problem.detail());
+        log::debug!(
+            "a request of a backend is refused kind={kind:?} instance={instance} why={detail}"
+        );
+    }
+
     async fn answer(
         &self,
         request: &HttpRequest,
@@ -113,8 +118,9 @@ impl Api {
         let path = request.uri().path();
         let below = path.strip_prefix(PATH).unwrap_or_default();
         let route = Route::find(below);
+        let is_open = route == Some(Route::OpenApi);
         // The description is no secret: tools load it before they are given a key.
-        if route != Some(Route::OpenApi) {
+        if !is_open {
             let keys = Arc::clone(&self.server.shared().api_keys.read());
             auth::authorize(&keys, request.headers())?;
         }
@@ -127,6 +133,9 @@ impl Api {
         if request.method().as_str() != route.method() {
             return Err(Problem::not_allowed(route.method()));
         }
+        if is_open {
+            return Ok(json(Bytes::from_static(OPENAPI.as_bytes()), false));
+        }
         let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() else {
             let most = self.settings.concurrent_requests;
             return Err(Problem::new(
@@ -136,8 +145,7 @@ impl Api {
         };
         let query = request.query_string();
         let reply = match route {
-            Route::OpenApi => return Ok(json(Bytes::from_static(OPENAPI.as_bytes()), false)),
-            Route::Command(_) | Route::Batch => {
+            Route::OpenApi | Route::Command(_) | Route::Batch => {
                 query::Query::parse(query, &[])?;
                 return self.order(request, payload, &route, permit).await;
             }

@@ -51,6 +51,16 @@ impl Shared {
 impl Server {
     /// The servers of the cluster and what they have to do, this one first. Asked at once; answered as other questions
     /// to the whole cluster are.
+    ///
+    /// ```
+    /// # async fn example(server: greenroom::Server) {
+    /// let nodes = server.nodes().await;
+    /// for node in &nodes.known {
+    ///     println!("{}: {} sessions", node.name, node.sessions);
+    /// }
+    /// println!("and {} of another kind", nodes.others);
+    /// # }
+    /// ```
     pub fn nodes(&self) -> impl Future<Output = Gathered<Nodes>> + Send + use<> {
         let here = self.shared().load();
         let answer = self.shared().ask_registry(AskNodes);
