@@ -486,7 +486,7 @@ fn questions_that_make_no_sense() {
                 "/rooms?namespace=/no",
                 404,
                 "unknown-namespace",
-                "no namespace",
+                "no server has a namespace",
             ),
             ("/sockets?user=1", 400, "malformed", "`user` is unknown"),
             ("/sockets?room=%ff", 400, "malformed", "not UTF-8"),
@@ -495,7 +495,7 @@ fn questions_that_make_no_sense() {
                 "/sockets/x?namespace=x",
                 404,
                 "unknown-namespace",
-                "no namespace",
+                "no server has a namespace",
             ),
             ("/sockets/x", 404, "unknown-socket", "no server"),
             (

@@ -13,14 +13,14 @@ use std::time::Duration;
 use actix_web::App;
 use actix_web::http::StatusCode;
 use actix_web::test::{self, TestRequest};
-use greenroom::config::{ApiKey, Config};
+use greenroom::config::{ApiKey, Config, Subscription};
 use greenroom::testing::Client;
 use greenroom::{Server, Socket};
 use serde_json::{Value, json};
 
 use cluster::{Node, Peer, config, until};
 use servers::Redis;
-use support::{eventually, on_actix, within};
+use support::{ear, eventually, on_actix, within};
 
 const KEY: &str = "0123456789abcdef";
 
@@ -277,6 +277,83 @@ fn servers_are_asked_this_one_included() {
 }
 
 #[test]
+fn a_namespace_may_be_on_other_nodes_alone() {
+    on_actix(async {
+        for subscription in [Subscription::Pattern, Subscription::Exact] {
+            let set_up = |config: &mut Config| config.redis.subscription = subscription;
+            let pair = Pair::new(set_up).await;
+            let mut config = with_key(&pair.redis, "three");
+            config.redis.subscription = subscription;
+            let (handlers, mut hearing) = ear();
+            let three = Server::builder()
+                .config(config)
+                .namespace_matching(|name, _| name.starts_with("/game-"), handlers)
+                .build()
+                .unwrap();
+            let mut client = Client::connect_to(&three, "/game-7", ()).await.unwrap();
+            let socket = hearing.connected().await;
+            eventually("a third node", || three.trouble().is_none()).await;
+            socket.join_confirmed("board").await.unwrap();
+            let server = pair.one.server.clone();
+            assert!(server.of("/game-7").is_none());
+
+            let nsp = json!("/game-7");
+            let told = json!({"complete": true});
+            let join = json!({"namespace": nsp, "rooms": ["board"], "join": ["x"]});
+            assert_eq!(post(&server, "/join", join).await, told);
+            let emit = json!({"namespace": nsp, "all": true, "event": "e"});
+            assert_eq!(post(&server, "/emit", emit).await, told);
+            client.event("e").await.unwrap();
+            eventually("a join", || socket.is_in("x")).await;
+
+            let ask = json!({"namespace": nsp, "all": true, "event": "vote", "timeout_ms": 30_000});
+            let asking = server.clone();
+            let asked = actix::spawn(async move { post(&asking, "/emit-with-ack", ask).await });
+            let event = client.event("vote").await.unwrap();
+            client.ack(event.ack.unwrap(), 7).await.unwrap();
+            let reply = within("the answers", asked).await.unwrap();
+            assert_eq!(
+                (&reply["answers"], &reply["complete"]),
+                (&json!([[7]]), &json!(true))
+            );
+
+            let rooms = get(&server, "/rooms?namespace=/game-7&prefix=b").await;
+            assert_eq!(rooms["rooms"], json!([{"name": "board", "sockets": 1}]));
+            assert_eq!(rooms["complete"], true);
+            let sockets = get(&server, "/sockets?namespace=%2Fgame-7").await;
+            assert_eq!(sockets["sockets"][0]["id"], socket.id().as_str());
+            let batch = json!({"commands": [
+                {"emit": {"namespace": nsp, "all": true, "event": "last"}},
+                {"emit": {"namespace": "/game-8", "all": true, "event": "last"}},
+                {"leave": {"namespace": nsp, "all": true, "leave": ["x"]}},
+            ]});
+            let reply = post(&server, "/batch", batch).await;
+            let statuses = [0, 1, 2].map(|at| reply["results"][at]["status"].as_u64().unwrap());
+            assert_eq!(statuses, [200, 404, 200]);
+            client.event("last").await.unwrap();
+            let end = json!({"namespace": nsp, "sockets": [socket.id()], "close": true});
+            assert_eq!(post(&server, "/disconnect", end).await, told);
+            eventually("an end", || !socket.is_connected()).await;
+
+            // Nothing stays of it: the node that has the namespace is alone on its channels.
+            let mut peer = Peer::new(&pair.redis, &[]).await;
+            until("no other subscription", async || {
+                let channels = ["k-response#/game-7#", "k-request#/game-7#"];
+                subscribers(&mut peer, &channels).await == [1, 1]
+            })
+            .await;
+        }
+    });
+}
+
+/// How many connections are subscribed to each of these channels.
+async fn subscribers(peer: &mut Peer, channels: &[&str]) -> Vec<usize> {
+    let words = [&["PUBSUB", "NUMSUB"], channels].concat();
+    let counts: Vec<(String, usize)> = peer.ask(&words).await;
+    counts.into_iter().map(|(_, count)| count).collect()
+}
+
+#[test]
 fn who_is_silent_is_told() {
     on_actix(async {
         let set_up =
@@ -362,5 +439,9 @@ fn without_redis_a_node_does_what_it_can_and_says_so() {
         let (status, reply) = call(&server, request).await;
         assert_eq!(status, 503, "{reply}");
         assert!(reply["trouble"].is_string());
+        let request = TestRequest::get().uri("/api/v1/rooms?namespace=/elsewhere");
+        let (status, reply) = call(&server, request).await;
+        assert_eq!(status, 503, "{reply}");
+        assert_eq!(reply["namespace"], "/elsewhere");
     });
 }

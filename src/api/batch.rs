@@ -3,10 +3,13 @@
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use std::collections::HashMap;
 
 use super::Api;
 use super::commands::Command;
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
+use super::whom::find;
+use crate::Namespace;
 
 /// Commands, begun in their order. One that is refused does not keep the others from being carried out.
 #[derive(Debug, Deserialize)]
@@ -28,11 +31,19 @@ impl Batch {
             .iter()
             .filter(|command| command.collects())
             .count();
+        let namespaces = self.namespaces(api).await;
         // All have taken effect before the first answer is waited for.
         let started: Vec<_> = self
             .commands
             .into_iter()
-            .map(|command| command.start(api, n_collect.max(1)))
+            .map(|command| match namespaces.get(command.namespace()) {
+                Some(Ok(nsp)) => command.start(api, nsp, n_collect.max(1)),
+                Some(Err(problem)) => Err(problem.clone()),
+                None => Err(Problem::new(
+                    Kind::Internal,
+                    "a namespace was not looked for",
+                )),
+            })
             .collect();
         let results = started
             .into_iter()
@@ -53,5 +64,16 @@ impl Batch {
                 }
             });
         Ok(json!({ "results": join_all(results).await }))
+    }
+
+    /// The namespaces that the commands are for, or why they are not there.
+    async fn namespaces(&self, api: &Api) -> HashMap<String, Result<Namespace, Problem>> {
+        let mut found = HashMap::new();
+        for name in self.commands.iter().map(Command::namespace) {
+            if !found.contains_key(name) {
+                found.insert(name.to_owned(), find(api, name).await);
+            }
+        }
+        found
     }
 }

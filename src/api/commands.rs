@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::problem::Problem;
-use super::whom::{Whom, names, namespace};
+use super::whom::{Whom, names};
 use super::{Api, body, reply, value};
-use crate::{Args, Broadcast, EmitError, Room, Value};
+use crate::{Args, Broadcast, EmitError, Namespace, Room, Value};
 
 /// The answer to a command that was started.
 pub(super) type Answer = LocalBoxFuture<'static, Result<Json, Problem>>;
@@ -46,8 +46,8 @@ macro_rules! to_sockets {
         }
 
         impl $name {
-            fn broadcast(&self, api: &Api) -> Result<Broadcast, Problem> {
-                let Self { namespace, rooms, sockets, users, all, except, local, .. } = self;
+            fn broadcast(&self, api: &Api, namespace: &Namespace) -> Result<Broadcast, Problem> {
+                let Self { rooms, sockets, users, all, except, local, .. } = self;
                 let (all, local) = (*all, *local);
                 Whom { namespace, rooms, sockets, users, all, except, local }.broadcast(api)
             }
@@ -157,31 +157,43 @@ impl Verb {
 }
 
 impl Command {
+    /// The namespace that it is for.
+    pub(super) fn namespace(&self) -> &str {
+        match self {
+            Self::Emit(emit) => &emit.namespace,
+            Self::EmitWithAck(emit) => &emit.namespace,
+            Self::Join(order) => &order.namespace,
+            Self::Leave(order) => &order.namespace,
+            Self::Disconnect(order) => &order.namespace,
+            Self::ServerSideEmit(emit) => &emit.namespace,
+        }
+    }
+
     /// Whether it collects answers of clients.
     pub(super) const fn collects(&self) -> bool {
         matches!(self, Self::EmitWithAck(_))
     }
 
     /// Carries it out; `share` commands share the room for answers.
-    pub(super) fn start(self, api: &Api, share: usize) -> Result<Answer, Problem> {
+    pub(super) fn start(self, api: &Api, nsp: &Namespace, share: usize) -> Result<Answer, Problem> {
         match self {
-            Self::Emit(emit) => emit.start(api),
-            Self::EmitWithAck(emit) => emit.start(api, share),
+            Self::Emit(emit) => emit.start(api, nsp),
+            Self::EmitWithAck(emit) => emit.start(api, nsp, share),
             Self::Join(order) => {
                 let rooms = rooms(api, "join", &order.join)?;
-                order.broadcast(api)?.sockets_join(rooms);
+                order.broadcast(api, nsp)?.sockets_join(rooms);
                 Ok(told(api, order.local))
             }
             Self::Leave(order) => {
                 let rooms = rooms(api, "leave", &order.leave)?;
-                order.broadcast(api)?.sockets_leave(rooms);
+                order.broadcast(api, nsp)?.sockets_leave(rooms);
                 Ok(told(api, order.local))
             }
             Self::Disconnect(order) => {
-                order.broadcast(api)?.disconnect_sockets(order.close);
+                order.broadcast(api, nsp)?.disconnect_sockets(order.close);
                 Ok(told(api, order.local))
             }
-            Self::ServerSideEmit(emit) => emit.start(api),
+            Self::ServerSideEmit(emit) => emit.start(api, nsp),
         }
     }
 }
@@ -219,8 +231,8 @@ fn arguments(api: &Api, values: Vec<Value>) -> Result<Args, Problem> {
 }
 
 impl Emit {
-    fn start(mut self, api: &Api) -> Result<Answer, Problem> {
-        let mut broadcast = self.broadcast(api)?.compress(self.compress);
+    fn start(mut self, api: &Api, nsp: &Namespace) -> Result<Answer, Problem> {
+        let mut broadcast = self.broadcast(api, nsp)?.compress(self.compress);
         if self.volatile {
             broadcast = broadcast.volatile();
         }
@@ -232,8 +244,8 @@ impl Emit {
 }
 
 impl EmitWithAck {
-    fn start(mut self, api: &Api, share: usize) -> Result<Answer, Problem> {
-        let broadcast = self.broadcast(api)?.compress(self.compress);
+    fn start(mut self, api: &Api, nsp: &Namespace, share: usize) -> Result<Answer, Problem> {
+        let broadcast = self.broadcast(api, nsp)?.compress(self.compress);
         let timeout = self.timeout(api)?;
         let args = arguments(api, std::mem::take(&mut self.args))?;
         let (most, bytes) = (api.settings.answers, api.settings.answer_bytes);
@@ -283,8 +295,7 @@ fn shown(args: &Args) -> Option<Json> {
 }
 
 impl ServerSideEmit {
-    fn start(self, api: &Api) -> Result<Answer, Problem> {
-        let namespace = namespace(api, &self.namespace)?;
+    fn start(self, api: &Api, nsp: &Namespace) -> Result<Answer, Problem> {
         let args = value::args(self.args)?;
         if args.has_binary() {
             return Err(Problem::invalid(
@@ -292,11 +303,11 @@ impl ServerSideEmit {
             ));
         }
         if !self.ack {
-            let sent = namespace.tell_servers(&self.event, &args);
+            let sent = nsp.tell_servers(&self.event, &args);
             sent.map_err(|err| refused(&err))?;
             return Ok(told(api, false));
         }
-        let (asked, api) = (namespace.ask_servers(&self.event, &args), api.clone());
+        let (asked, api) = (nsp.ask_servers(&self.event, &args), api.clone());
         Ok(async move {
             let answers = asked.await.map_err(|err| refused(&err))?;
             let values: Vec<Json> = answers.iter().map(first).collect();

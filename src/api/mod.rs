@@ -205,7 +205,10 @@ enum Order {
 impl Order {
     async fn run(self, api: &Api, path: &str) -> Result<Value, Problem> {
         match self {
-            Self::One(command) => command.start(api, 1)?.await,
+            Self::One(command) => {
+                let nsp = whom::find(api, command.namespace()).await?;
+                command.start(api, &nsp, 1)?.await
+            }
             Self::Many(batch) => batch.run(api, path).await,
         }
     }

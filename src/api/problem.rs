@@ -35,7 +35,7 @@ kinds! {
     /// No such path.
     NotFound => 404 "not-found" "There is nothing at this path",
     /// No such namespace.
-    UnknownNamespace => 404 "unknown-namespace" "This node does not have the namespace",
+    UnknownNamespace => 404 "unknown-namespace" "No server has the namespace",
     /// No such socket.
     UnknownSocket => 404 "unknown-socket" "There is no such socket",
     /// Another method than that of the path.
@@ -63,7 +63,7 @@ kinds! {
 }
 
 /// What is wrong with a request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Problem {
     kind: Kind,
     detail: String,

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::problem::{Kind, Problem};
 use super::query::Query;
-use super::whom::{names, namespace};
+use super::whom::{find, names};
 use super::{Api, reply, value};
 use crate::{Namespace, RemoteSocket, Room, SocketId, Value, user_room};
 
@@ -15,7 +15,7 @@ type Answer = Result<Json, Problem>;
 /// `GET /rooms`: the rooms of a namespace and how many sockets are in them.
 pub(super) async fn rooms(api: &Api, query: &str) -> Answer {
     let query = Query::parse(query, &["namespace", "prefix", "counts", "limit", "after"])?;
-    let namespace = namespace(api, query.namespace()?)?;
+    let namespace = find(api, query.namespace()?).await?;
     let prefix = query.one("prefix")?.unwrap_or_default();
     let with_counts = query.flag("counts", true)?;
     let (limit, after) = (query.limit(api.settings.page_size)?, query.one("after")?);
@@ -93,7 +93,7 @@ pub(super) async fn sockets_of(api: &Api, user: &str, query: &str) -> Answer {
 }
 
 async fn sockets_in(api: &Api, query: &Query, rooms: Vec<Room>) -> Answer {
-    let namespace = namespace(api, query.namespace()?)?;
+    let namespace = find(api, query.namespace()?).await?;
     let (limit, after) = (query.limit(api.settings.page_size)?, query.one("after")?);
     // Ids are small, so all of them are asked for, and only the page for all that there is to a socket.
     let ids = namespace.socket_ids(rooms).await;
@@ -120,7 +120,7 @@ async fn sockets_in(api: &Api, query: &Query, rooms: Vec<Room>) -> Answer {
 /// `GET /sockets/{id}`: one socket.
 pub(super) async fn socket(api: &Api, id: &str, query: &str) -> Answer {
     let query = Query::parse(query, &["namespace"])?;
-    let namespace = namespace(api, query.namespace()?)?;
+    let namespace = find(api, query.namespace()?).await?;
     let sockets = namespace.to(id).fetch_sockets().await;
     if let Some(socket) = sockets.iter().find(|socket| socket.id().as_str() == id) {
         return Ok(described(socket));
@@ -161,7 +161,7 @@ fn described(socket: &RemoteSocket) -> Json {
 /// `GET /presence`: which users are there.
 pub(super) async fn presence(api: &Api, query: &str) -> Answer {
     let query = Query::parse(query, &["namespace", "user"])?;
-    let namespace = namespace(api, query.namespace()?)?;
+    let namespace = find(api, query.namespace()?).await?;
     let users: Vec<&str> = query.all("user").collect();
     let most = api.settings.page_size;
     if users.is_empty() || users.len() > most {

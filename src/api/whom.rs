@@ -10,7 +10,7 @@ const MOST_NAMES: usize = 1000;
 /// The members of a command that say whom it addresses.
 #[derive(Debug)]
 pub(super) struct Whom<'a> {
-    pub(super) namespace: &'a str,
+    pub(super) namespace: &'a Namespace,
     pub(super) rooms: &'a [String],
     pub(super) sockets: &'a [String],
     pub(super) users: &'a [String],
@@ -22,7 +22,6 @@ pub(super) struct Whom<'a> {
 impl Whom<'_> {
     /// The broadcast to them.
     pub(super) fn broadcast(&self, api: &Api) -> Result<Broadcast, Problem> {
-        let namespace = namespace(api, self.namespace)?;
         let rooms = names(api, "rooms", self.rooms)?;
         let sockets = names(api, "sockets", self.sockets)?;
         let users = names(api, "users", self.users)?;
@@ -43,7 +42,7 @@ impl Whom<'_> {
             }
             _ => {}
         }
-        let broadcast = namespace.to(named).except(except);
+        let broadcast = self.namespace.to(named).except(except);
         Ok(match self.local {
             true => broadcast.local(),
             false => broadcast,
@@ -51,12 +50,22 @@ impl Whom<'_> {
     }
 }
 
-/// The namespace of that name.
-pub(super) fn namespace(api: &Api, name: &str) -> Result<Namespace, Problem> {
-    api.server.of(name).ok_or_else(|| {
-        let detail = "no namespace has this name; one that is made by a pattern is there while clients are in it";
-        Problem::new(Kind::UnknownNamespace, detail).with("namespace", name)
-    })
+/// The namespace of that name, here or on another server.
+pub(super) async fn find(api: &Api, name: &str) -> Result<Namespace, Problem> {
+    if let Some(namespace) = api.server.of_cluster(name).await {
+        return Ok(namespace);
+    }
+    let problem = match api.server.trouble() {
+        None => Problem::new(
+            Kind::UnknownNamespace,
+            "no server has a namespace of this name",
+        ),
+        Some(trouble) => {
+            let detail = "this node does not have the namespace, and others cannot be asked";
+            Problem::new(Kind::Incomplete, detail).with("trouble", trouble)
+        }
+    };
+    Err(problem.with("namespace", name))
 }
 
 /// Names of rooms, if they are not too long and not too many.

@@ -14,7 +14,7 @@ mod locals;
 mod pending;
 mod publications;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -91,6 +91,8 @@ pub(crate) struct Cluster {
     own: OnceLock<Peer>,
     /// The other servers of our own kind that live.
     peers: RwLock<Vec<Peer>>,
+    /// The namespaces whose requests this server hears: in these it is counted.
+    heard: RwLock<HashSet<ByteString>>,
     /// What the store has to tell; see [`Cluster::gauges`].
     gauges: OnceLock<Gauges>,
     /// The counts of servers lately, by namespace.
@@ -111,6 +113,7 @@ impl Cluster {
             rooms: OnceLock::new(),
             own: OnceLock::new(),
             peers: RwLock::default(),
+            heard: RwLock::default(),
             gauges: OnceLock::new(),
             counts: Mutex::default(),
             uid,
@@ -253,6 +256,15 @@ impl Cluster {
         *self.link.lock() = link;
     }
 
+    /// Whether this server hears requests in a namespace from now on.
+    pub(crate) fn set_heard(&self, nsp: &str, is_heard: bool) {
+        let mut heard = self.heard.write();
+        match is_heard {
+            true => heard.insert(nsp.into()),
+            false => heard.remove(nsp),
+        };
+    }
+
     /// How many servers listen to requests in a namespace now, without this one.
     ///
     /// # Errors
@@ -261,7 +273,8 @@ impl Cluster {
         let link = self.link.lock().clone();
         let link = link.ok_or_else(LinkError::not_connected)?;
         let n_servers = link.numsub(&self.channels.request(nsp)).await?;
-        let own = usize::from(self.health.is_up(Part::Subscribe));
+        let is_heard = self.health.is_up(Part::Subscribe) && self.heard.read().contains(nsp);
+        let own = usize::from(is_heard);
         Ok(n_servers.saturating_sub(own))
     }
 

@@ -82,7 +82,9 @@ impl Namespace {
     /// The name is reserved or too long.
     pub fn tell_servers(&self, name: &str, args: &Args) -> Result<(), EmitError> {
         self.server_side_emit_args(name, args)?;
-        self.tell_this_server(name, args, None);
+        if !self.0.is_elsewhere() {
+            self.tell_this_server(name, args, None);
+        }
         Ok(())
     }
 
@@ -99,8 +101,10 @@ impl Namespace {
         let (answer, answered) = oneshot::channel();
         let is_right = shared.check_server_event_name(name);
         let elsewhere = self.server_side_emit_args_with_ack(name, args);
-        if is_right.is_ok() {
-            self.tell_this_server(name, args, Some(answer));
+        let is_elsewhere = self.0.is_elsewhere();
+        match is_right.is_ok() && !is_elsewhere {
+            true => self.tell_this_server(name, args, Some(answer)),
+            false => drop(answer),
         }
         let limit = shared.config.redis.requests_timeout;
         let own = shared.name.clone();
@@ -110,6 +114,7 @@ impl Namespace {
             let mut gathered = elsewhere?;
             match here {
                 Ok(Ok(answer)) => gathered.found.insert(0, answer),
+                _ if is_elsewhere => {}
                 _ => gathered.silent.nodes.push(own),
             }
             Ok(gathered)

@@ -296,7 +296,7 @@ fn check_names(named: &[(ByteString, Arc<Definition>)]) -> Result<(), Error> {
 }
 
 /// The handler of a root namespace that nobody registered: lets everybody in and hears nothing.
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Actor for Nobody {
     type Context = Context<Self>;

@@ -1,6 +1,7 @@
 //! A server: what it is made of, how it is built, run, mounted and ended.
 
 mod builder;
+mod elsewhere;
 mod nodes;
 mod shared;
 
