@@ -49,7 +49,7 @@
 //! | emit from anywhere | [`Server`], [`Namespace`], [`Broadcast`] |
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
 //! | handle events in another language | [`backend`] |
-//! | emit from a program that is no server | [`Emitter`] |
+//! | emit from a program that is no server | [`Emitter`], or over HTTP the [`api()`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
 //! | watch it | [`monitoring`], [`Server::counters`], [`Server::trouble`] |
@@ -145,7 +145,8 @@
 //!
 //! ## Bounds
 //!
-//! Every buffer that a peer can fill has a cap in [`config::Limits`]. A client whose handler is full is not
+//! Every buffer that a peer can fill has a cap in [`config::Limits`], and one that a backend can fill in
+//! [`config::ApiConfig`]. A client whose handler is full is not
 //! read until there is room; one that does not read is ended when its outbox is full. Refusals are counted by
 //! cause ([`Server::counters`]). What is frequent (packets, events, deliveries) each hub counts for itself, in plain numbers;
 //! hubs are asked for them when somebody reads [the metrics](monitoring).
@@ -157,6 +158,7 @@
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. The socket write is most of a delivery: elsewhere clarity wins.
 
+mod api;
 pub mod backend;
 mod carrier;
 mod cluster;
@@ -182,6 +184,7 @@ pub mod testing;
 mod throttle;
 mod webhooks;
 
+pub use api::api;
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
 pub use emitter::{Emitter, EmitterBroadcast, EmitterError};
 pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, JoinError, Refusal, to_value};
@@ -189,13 +192,13 @@ pub use http::{HeaderHook, RequestHead, monitor::monitoring, pages::pages};
 pub use namespace::{
     Ack, Answer, Answers, Broadcast, Connect, Disconnect, Disconnecting, Event, Gathered, Handlers,
     Handshake, IntoRooms, Namespace, On, RemoteSocket, Room, RoomEvent, ServerAck, ServerEvent,
-    Silent, Socket, per_worker, shared,
+    Silent, Socket, per_worker, shared, user_room,
 };
 pub use protocol::DisconnectReason;
 pub use protocol::engineio::{ProtocolVersion, SocketId, Transport};
 pub use protocol::socketio::{Args, Binary, Value};
 pub use registry::{DeadNode, GcError, GcReport, gc};
-pub use server::{Server, ServerBuilder};
+pub use server::{Node, Nodes, Server, ServerBuilder};
 
 // The code of the guide is compiled and run by the tests.
 #[cfg(doctest)]

@@ -105,6 +105,8 @@ counters! {
     WebhookDead => "webhook_dead",
     /// Webhooks that were not sent because their queue was full.
     WebhookDropped => "webhook_dropped",
+    /// Requests of backends that were refused.
+    ApiRefused => "api_refused",
 }
 
 /// How many numbered errors Engine.IO has for handshakes.

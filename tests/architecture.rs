@@ -56,6 +56,10 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     ("http", "requests into sessions, sessions into responses"),
     ("server", "puts everything together"),
+    (
+        "api",
+        "HTTP for backends, written as a program would be; a listener of our own has it",
+    ),
     ("prelude", "the face of the crate, for the handlers below"),
     ("backend", "handlers that are programs elsewhere"),
     ("handlers", "written as any handler author would"),
@@ -123,6 +127,7 @@ const UPWARD: &[(&str, &str, &str)] = &[
         "a session finds namespaces and limits in `Shared`",
     ),
     ("http", "server", "an endpoint serves one `Shared`"),
+    ("http", "api", "the listener of our own serves it"),
 ];
 
 /// Files that have a second subject still: to be split, and no model for others. They may not grow.

@@ -17,8 +17,8 @@ pub(crate) use failure::Failure;
 /// A Socket.IO server of actors. Without a command it serves, until SIGTERM or ctrl-c.
 ///
 /// Settings come from config.toml in the working directory, and from the environment: each key of the file as
-/// GREENROOM_<SECTION>__<KEY>, and HOST, PORT and REDIS_URL for server.host, server.port and redis.uri. RUST_LOG says
-/// what is logged.
+/// GREENROOM_<SECTION>__<KEY>, and HOST, PORT and REDIS_URL for server.host, server.port and redis.uri; with _FILE
+/// behind its name a variable names the file that has the value. RUST_LOG says what is logged.
 ///
 /// Exit codes: 0 done, 1 failed (Redis cannot be reached, the port is taken), 2 wrong settings or a wrong command line,
 /// 3 told to end, and cut off who was still there when the time (shutdown.timeout) was over, or at a second signal.

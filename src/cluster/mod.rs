@@ -14,7 +14,7 @@ mod locals;
 mod pending;
 mod publications;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -95,6 +95,8 @@ pub(crate) struct Cluster {
     own: OnceLock<Peer>,
     /// The other servers of our own kind that live.
     peers: RwLock<Vec<Peer>>,
+    /// The namespaces whose requests this server hears: in these it is counted.
+    heard: RwLock<HashSet<ByteString>>,
     /// What the store has to tell; see [`Cluster::gauges`].
     gauges: OnceLock<Gauges>,
     /// Answers of other servers that were waited for in vain.
@@ -118,6 +120,7 @@ impl Cluster {
             rooms: OnceLock::new(),
             own: OnceLock::new(),
             peers: RwLock::default(),
+            heard: RwLock::default(),
             gauges: OnceLock::new(),
             n_silent: AtomicU64::new(0),
             counts: Mutex::default(),
@@ -273,6 +276,15 @@ impl Cluster {
         *self.link.lock() = link;
     }
 
+    /// Whether this server hears requests in a namespace from now on.
+    pub(crate) fn set_heard(&self, nsp: &str, is_heard: bool) {
+        let mut heard = self.heard.write();
+        match is_heard {
+            true => heard.insert(nsp.into()),
+            false => heard.remove(nsp),
+        };
+    }
+
     /// How many servers listen to requests in a namespace now, without this one.
     ///
     /// # Errors
@@ -281,8 +293,10 @@ impl Cluster {
         let link = self.link.lock().clone();
         let link = link.ok_or_else(LinkError::not_connected)?;
         let n_servers = link.numsub(&self.channels.request(nsp)).await?;
-        let is_counted = self.is_counted.load(Ordering::Relaxed);
-        let own = usize::from(is_counted && self.health.is_up(Part::Subscribe));
+        let is_counted = self.is_counted.load(Ordering::Relaxed)
+            && self.health.is_up(Part::Subscribe)
+            && self.heard.read().contains(nsp);
+        let own = usize::from(is_counted);
         Ok(n_servers.saturating_sub(own))
     }
 

@@ -7,6 +7,7 @@
 //! One rule for all counts and sizes of [`Limits`] and [`RecoveryConfig`]: `0` in the file means "no limit" and is
 //! `usize::MAX` in code, so that those who enforce a limit need one comparison and no special case.
 
+mod api;
 mod backend;
 mod cors;
 mod engine;
@@ -27,6 +28,7 @@ mod values;
 mod webhooks;
 
 pub use self::{
+    api::{ApiConfig, ApiKey},
     backend::BackendConfig,
     cors::{CorsConfig, Origins},
     engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
@@ -81,6 +83,8 @@ pub struct Config {
     pub backends: Vec<BackendConfig>,
     /// `[webhooks]`: what a program elsewhere is told over HTTP.
     pub webhooks: WebhooksConfig,
+    /// `[api]`: the HTTP API for backends.
+    pub api: ApiConfig,
     /// `[cors]`: which pages of other origins may talk to us over HTTP.
     pub cors: CorsConfig,
     /// `[limits]`: a cap on everything that a peer can fill.

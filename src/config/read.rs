@@ -5,7 +5,7 @@ use std::{env, ffi::OsString, fs, io, path::Path};
 use serde::Deserialize;
 
 use super::{
-    BackendConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig,
+    ApiConfig, BackendConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig,
     RecoveryConfig, RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig, WebhooksConfig,
     environment, secrets,
 };
@@ -21,6 +21,7 @@ pub(super) struct RawConfig {
     redis: RedisConfig,
     backends: Vec<BackendConfig>,
     webhooks: WebhooksConfig,
+    api: ApiConfig,
     cors: CorsConfig,
     limits: Limits,
     shutdown: ShutdownConfig,
@@ -39,6 +40,7 @@ impl TryFrom<RawConfig> for Config {
             redis,
             backends,
             webhooks,
+            api,
             cors,
             limits,
             shutdown,
@@ -52,6 +54,7 @@ impl TryFrom<RawConfig> for Config {
             redis,
             backends,
             webhooks,
+            api,
             cors,
             limits,
             shutdown,
@@ -76,6 +79,10 @@ impl Config {
     /// 2. `HOST`, `PORT` and `REDIS_URL`, for `server.host`, `server.port` and `redis.uri`, as hosting platforms set them.
     /// 3. The file.
     /// 4. The defaults.
+    ///
+    /// A variable whose name ends in `_FILE` names the file that has the value, as secrets are often given:
+    /// `GREENROOM_REDIS__URI_FILE=/run/secrets/redis`. It takes the place of the one without; both at once are an error.
+    /// The end of the last line in the file does not count.
     ///
     /// An empty variable counts as unset. `redis.uri`, `redis.socket`, `redis.host` and `redis.port` are one address: if
     /// the environment has one of them, those of the file do not count.
@@ -164,13 +171,16 @@ impl Config {
 
 fn parse(text: &str) -> Result<RawConfig, ConfigError> {
     toml::from_str(text).map_err(|err| ConfigError::Parse {
-        message: explain(&err),
+        message: explain(text, &err),
     })
 }
 
 /// The parser's text with line and column, where an unknown key names the one that was probably meant.
-fn explain(err: &toml::de::Error) -> String {
-    let text = err.to_string();
+fn explain(file: &str, err: &toml::de::Error) -> String {
+    let text = match err.span() {
+        Some(span) if is_of_keys(file, span.start) => without_quotation(&err.to_string()),
+        _ => err.to_string(),
+    };
     let Some((found, known)) = unknown_key(err.message()) else {
         return secrets::hidden(text.trim_end());
     };
@@ -183,6 +193,34 @@ fn explain(err: &toml::de::Error) -> String {
     };
     // The line that is quoted may be an address with a password.
     secrets::hidden(text.replace(err.message(), &advice).trim_end())
+}
+
+/// Whether this place in a file is in the section that has keys of the API, which nobody should read in an error.
+fn is_of_keys(file: &str, at: usize) -> bool {
+    let before = file.get(..at).unwrap_or(file);
+    let is_bare = |name: &&str| {
+        let is_part = |symbol: char| symbol.is_ascii_alphanumeric() || "_-. ".contains(symbol);
+        name.chars().all(is_part)
+    };
+    let header = |line| str::trim(line).strip_prefix('[')?.split_once(']');
+    let mut sections = before
+        .lines()
+        .filter_map(header)
+        .map(|(name, _)| name.trim());
+    match sections.rfind(is_bare) {
+        Some(name) => name == "api" || name.starts_with("api."),
+        None => before.contains("api"),
+    }
+}
+
+/// What the parser says without the line it quotes: where it is, and what is wrong.
+fn without_quotation(text: &str) -> String {
+    let is_quoted = |line: &str| {
+        line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')
+            .starts_with('|')
+    };
+    let lines: Vec<_> = text.lines().filter(|line| !is_quoted(line)).collect();
+    lines.join("\n")
 }
 
 /// What serde says about a key that no field bears: "unknown field `found`, expected one of `known`, `known`".
@@ -233,6 +271,7 @@ mod tests {
             // An array of tables.
             "[backends]",
             "webhooks",
+            "api",
             "cors",
             "limits",
             "shutdown",

@@ -3,8 +3,9 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    BackendConfig, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins,
-    RecoveryConfig, RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig, WebhooksConfig,
+    ApiConfig, BackendConfig, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits,
+    Origins, RecoveryConfig, RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig,
+    WebhooksConfig,
     syntax::{is_http_url, is_origin, is_token},
 };
 
@@ -32,6 +33,7 @@ impl Config {
         redis(&mut self.redis)?;
         backends(&self.backends)?;
         webhooks(&self.webhooks)?;
+        api(&self.api)?;
         cors(&mut self.cors)?;
         limits(&mut self.limits)?;
         shutdown(&self.shutdown)?;
@@ -307,6 +309,28 @@ fn cors(cors: &mut CorsConfig) -> Checked {
         cors.options_success_status,
         200..=299,
     )
+}
+
+fn api(api: &ApiConfig) -> Checked {
+    let is_sound = api.keys.iter().all(super::ApiKey::is_sound);
+    ensure(
+        is_sound,
+        "api.keys",
+        "has one that is no key; a key has 16 to 256 printable characters of ASCII without comma and space",
+    )?;
+    within("api.body_bytes", api.body_bytes, 1..=1 << 30)?;
+    within("api.commands_per_batch", api.commands_per_batch, 1..=10_000)?;
+    within("api.page_size", api.page_size, 1..=100_000)?;
+    lasts("api.max_timeout", api.max_timeout, SHORTEST)?;
+    within("api.answers", api.answers, 1..=10_000_000)?;
+    within("api.answer_bytes", api.answer_bytes, 1..=1 << 30)?;
+    within(
+        "api.concurrent_requests",
+        api.concurrent_requests,
+        1..=1_000_000,
+    )?;
+    lasts("api.idempotency_window", api.idempotency_window, SHORTEST)?;
+    within("api.idempotency_bytes", api.idempotency_bytes, 1..=1 << 30)
 }
 
 fn limits(limits: &mut Limits) -> Checked {

@@ -44,8 +44,8 @@ pub(crate) fn run(
         workers,
         watch: Watch::new(servers.iter().cloned()),
         config,
+        routes: with_api(&first, routes),
         servers,
-        routes,
     };
     actix_rt::System::new().block_on(async move {
         // Who watches sees it come up, and sees its last session go.
@@ -59,6 +59,18 @@ pub(crate) fn run(
         }
         ended
     })
+}
+
+/// What the workers of a listener serve besides: the API of the first server.
+fn with_api(
+    server: &Server,
+    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    let api = crate::api::api(server);
+    move |app| {
+        api(app);
+        routes(app);
+    }
 }
 
 struct Listening<R> {

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::broadcast_acks::{Answers, BroadcastAcks};
+use super::broadcast_acks::{Answers, BroadcastAcks, Capacity};
 use super::gathered::{Gathered, Silent};
 use super::remote::RemoteSocket;
 use super::socket::Room;
@@ -113,6 +113,7 @@ pub struct Broadcast {
     /// It addresses one socket by its id.
     expects_one: bool,
     timeout: Option<Duration>,
+    capacity: Capacity,
 }
 
 impl Broadcast {
@@ -124,6 +125,7 @@ impl Broadcast {
             is_local: false,
             expects_one: false,
             timeout: None,
+            capacity: Capacity::UNLIMITED,
         }
     }
 
@@ -181,6 +183,13 @@ impl Broadcast {
     /// How long [`Broadcast::emit_with_ack`] waits.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// How many answers [`Broadcast::emit_with_ack`] keeps, and how many bytes of them. What comes later is
+    /// [left out](Answers::left_out). Without it there is no limit but the number of clients.
+    pub const fn max_answers(mut self, answers: usize, bytes: usize) -> Self {
+        self.capacity = Capacity { answers, bytes };
         self
     }
 
@@ -255,7 +264,7 @@ impl Broadcast {
         let id = self.nsp.next_ack_id();
         let hubs = shared.hubs_now();
         let cluster = self.cluster();
-        let (acks, done) = BroadcastAcks::new(hubs.len(), cluster.is_some());
+        let (acks, done) = BroadcastAcks::new(hubs.len(), cluster.is_some(), self.capacity);
         let timeout = self
             .timeout
             .unwrap_or(shared.config.socketio.default_ack_timeout);

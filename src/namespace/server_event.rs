@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 use bytestring::ByteString;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::table::NamespaceInner;
 use crate::metrics::Counter;
@@ -115,14 +116,24 @@ impl ServerEvent {
 /// If no answer was asked for, every method does nothing.
 #[must_use = "a server that asked for an ack waits for `send`"]
 #[derive(Debug)]
-pub struct ServerAck(Option<(Arc<NamespaceInner>, Asker)>);
+pub struct ServerAck(Option<(Arc<NamespaceInner>, To)>);
+
+/// Who gets the answer.
+#[derive(Debug)]
+enum To {
+    Server(Asker),
+    /// Somebody who asked all servers, this one too.
+    Here(oneshot::Sender<Args>),
+}
 
 impl ServerAck {
     pub(crate) fn new(nsp: Arc<NamespaceInner>, to: Option<Asker>) -> Self {
-        match to {
-            Some(to) => Self(Some((nsp, to))),
-            None => Self(None),
-        }
+        Self(to.map(|to| (nsp, To::Server(to))))
+    }
+
+    /// For somebody on this server.
+    pub(super) fn here(nsp: Arc<NamespaceInner>, to: Option<oneshot::Sender<Args>>) -> Self {
+        Self(to.map(|to| (nsp, To::Here(to))))
     }
 
     /// Whether the other server asked for an answer.
@@ -147,12 +158,18 @@ impl ServerAck {
 
     /// Answers with the first of these arguments.
     pub fn send_args(mut self, args: &Args) {
-        if let Some((nsp, to)) = self.0.take()
-            && let Some(cluster) = &nsp.shared().cluster
-        {
-            // Always on the shared channel: servers of 7.0 name themselves in the request and listen to no other.
-            let channel = to.channel(&cluster.channels, nsp.name(), false);
-            cluster.publish_encoded(channel, to.emitted(args, Some(&cluster.uid)));
+        match self.0.take() {
+            Some((nsp, To::Server(to))) => {
+                if let Some(cluster) = &nsp.shared().cluster {
+                    // Always on the shared channel: servers of 7.0 name themselves in the request and listen to no
+                    // other.
+                    let channel = to.channel(&cluster.channels, nsp.name(), false);
+                    cluster.publish_encoded(channel, to.emitted(args, Some(&cluster.uid)));
+                }
+            }
+            // Who asked may not wait any more.
+            Some((_, To::Here(to))) => drop(to.send(args.nth(0).unwrap_or_default())),
+            None => {}
         }
     }
 

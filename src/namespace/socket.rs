@@ -26,6 +26,24 @@ use crate::throttle::throttled;
 /// The name of a room.
 pub type Room = ByteString;
 
+/// The room of a user: who is in it are the sockets of that user, to the [HTTP API](crate::api) as to everybody. A handler
+/// that knows who a socket belongs to lets it join.
+///
+/// Shape: `user:` and the id, in any namespace.
+///
+/// ```
+/// use greenroom::{prelude::*, user_room};
+///
+/// fn logged_in(socket: &Socket, user: &str) {
+///     socket.join(user_room(user));
+/// }
+/// # assert_eq!(user_room("42"), "user:42");
+/// ```
+#[must_use]
+pub fn user_room(id: &str) -> Room {
+    format!("user:{id}").into()
+}
+
 /// One client in one namespace: a handle that is cheap to clone and may be used from any thread.
 ///
 /// What is asked of it is answered at once and without asking anybody, and shows what was just done:

@@ -12,7 +12,7 @@ use super::handshake::Handshake;
 use crate::hub::{Fanout, Flags, Selection};
 use crate::protocol::socketio::Args;
 use crate::server::Shared;
-use crate::subscriber::NamespaceChanged;
+use crate::subscriber::{NamespaceChanged, Visit};
 
 /// A namespace.
 #[derive(Debug)]
@@ -26,9 +26,46 @@ pub(crate) struct NamespaceInner {
     order: Mutex<()>,
     /// Sockets that are in it or on their way in.
     n_sockets: AtomicUsize,
+    /// It is not here: only other servers have it.
+    is_elsewhere: bool,
 }
 
+impl Drop for NamespaceInner {
+    fn drop(&mut self) {
+        if self.is_elsewhere {
+            self.shared
+                .tell_subscriber(|| Visit::Ends(self.name.clone()));
+        }
+    }
+}
+
+/// No namespace of this server has it: no hub and no registry knows a socket in it.
+const ELSEWHERE: u32 = u32::MAX;
+
 impl NamespaceInner {
+    /// A namespace that only other servers have, for as long as something is asked in it. The subscriber was told that
+    /// a [visit](Visit) begins; it is told of its end.
+    pub(crate) fn elsewhere(
+        name: ByteString,
+        definition: Arc<Definition>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            index: ELSEWHERE,
+            name,
+            definition,
+            shared,
+            next_ack_id: AtomicU64::new(0),
+            order: Mutex::new(()),
+            n_sockets: AtomicUsize::new(0),
+            is_elsewhere: true,
+        }
+    }
+
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -63,6 +100,9 @@ impl NamespaceInner {
 
     /// Sends an event to the sockets of this server that `selection` addresses.
     pub(crate) fn deliver(&self, selection: Selection, flags: Flags, name: &str, args: &Args) {
+        if self.is_elsewhere {
+            return;
+        }
         let _order = self.in_order(&flags);
         let logged = self.log(&flags, name, args, || selection.clone());
         let (logged, args) = logged
@@ -172,6 +212,7 @@ impl Namespaces {
             next_ack_id: AtomicU64::new(0),
             order: Mutex::new(()),
             n_sockets: AtomicUsize::new(0),
+            is_elsewhere: false,
         })
     }
 

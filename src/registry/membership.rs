@@ -206,6 +206,18 @@ impl Membership {
         socket.filter(|socket| socket.is_connected()).cloned()
     }
 
+    /// Who is connected.
+    pub(super) fn ids(&self, nsp: u32) -> impl Iterator<Item = &SocketId> {
+        let sockets = self
+            .spaces
+            .get(&nsp)
+            .into_iter()
+            .flat_map(|space| &space.sockets);
+        sockets
+            .filter(|(_, socket)| socket.is_connected())
+            .map(|(id, _)| id)
+    }
+
     /// Who is in a room.
     pub(super) fn members(&self, nsp: u32, room: &Room) -> Vec<SocketId> {
         let space = self.spaces.get(&nsp);

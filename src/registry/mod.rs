@@ -7,6 +7,7 @@
 
 mod answers;
 mod membership;
+mod nodes;
 mod queries;
 pub(crate) mod store;
 
@@ -19,8 +20,9 @@ use bytestring::ByteString;
 pub use store::{DeadNode, GcError, GcReport, gc};
 
 pub(crate) use answers::AnswerRequest;
+pub(crate) use nodes::{AskNodes, NODES_EVENT};
 pub(crate) use queries::{
-    AllRooms, AskServers, CountForAcks, CountServers, FetchSockets, RoomSize,
+    AllRooms, AskServers, CountForAcks, CountServers, FetchSockets, SocketIds,
 };
 
 use crate::cluster::{Cluster, Part};

@@ -212,9 +212,9 @@ impl ServerBuilder {
             (Some(_), "") => SidPrefix::of_node(&config.redis.node),
             (_, prefix) => prefix.parse().unwrap_or_default(),
         };
+        let name = outbound::node_name(&config);
         if let Some(cluster) = &cluster {
-            let name = outbound::node_name(&config);
-            cluster.set_self(name, sid_prefix.as_str().to_owned());
+            cluster.set_self(name.clone(), sid_prefix.as_str().to_owned());
         }
         let metrics = Arc::default();
         // Engine.IO alone has neither sockets nor rooms.
@@ -224,7 +224,9 @@ impl ServerBuilder {
         };
         let shared = Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            built: Instant::now(),
+            name,
+            started: Instant::now(),
+            api_keys: RwLock::new(config.api.keys.clone().into()),
             upper: match application {
                 Some(application) => Upper::Raw(application),
                 None => Upper::SocketIo(Namespaces::new(parents)),
@@ -313,7 +315,7 @@ fn check_names(named: &[(ByteString, Arc<Definition>)]) -> Result<(), Error> {
 }
 
 /// The handler of a root namespace that nobody registered: lets everybody in and hears nothing.
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Actor for Nobody {
     type Context = Context<Self>;

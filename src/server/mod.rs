@@ -2,16 +2,17 @@
 
 mod builder;
 mod drain;
+mod elsewhere;
+mod nodes;
 mod shared;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
 
-use crate::config::Config;
+use crate::config::{ApiKey, Config};
 use crate::error::Error;
 use crate::http::{self};
 use crate::hub::Command;
@@ -21,6 +22,7 @@ use crate::registry;
 use crate::subscriber::Leave;
 
 pub use builder::ServerBuilder;
+pub use nodes::{Node, Nodes};
 pub(crate) use shared::{Shared, Upper};
 
 /// A Socket.IO server: a handle that is cheap to clone and may be used from any thread, also before it
@@ -97,7 +99,12 @@ impl Server {
     /// How many sessions are open.
     #[must_use]
     pub fn n_sessions(&self) -> usize {
-        self.0.n_connections.load(Ordering::Relaxed)
+        self.0.n_sessions()
+    }
+
+    /// Replaces the keys of the [HTTP API](crate::api), where it is mounted. Without keys nobody is let in.
+    pub fn set_api_keys(&self, keys: Vec<ApiKey>) {
+        *self.0.api_keys.write() = keys.into();
     }
 
     /// What was counted since the start: refusals and failures, by cause. With recovery also what its caps have dropped

@@ -13,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
-use crate::config::Config;
+use crate::config::{ApiKey, Config};
 use crate::engine;
 use crate::error::EmitError;
 use crate::http::{Hooks, stray::Strays};
@@ -26,7 +26,7 @@ use crate::protocol::socketio::{self, Dialect, is_reserved_event};
 use crate::protocol::websocket;
 use crate::publisher::Publisher;
 use crate::recovery::Recovery;
-use crate::registry::Registry;
+use crate::registry::{NODES_EVENT, Registry};
 use crate::subscriber::Subscriber;
 use crate::webhooks::Webhooks;
 
@@ -40,8 +40,12 @@ pub(crate) enum Upper {
 pub(crate) struct Shared {
     /// Distinguishes the servers of a process.
     pub(crate) id: usize,
-    pub(crate) built: Instant,
     pub(crate) config: Config,
+    /// The name of this server for people: `redis.node`, or made of the machine's name and the port.
+    pub(crate) name: String,
+    pub(crate) started: Instant,
+    /// The keys of the HTTP API, which may change while the server runs.
+    pub(crate) api_keys: RwLock<Arc<[ApiKey]>>,
     pub(crate) upper: Upper,
     pub(crate) hooks: Hooks,
     pub(crate) metrics: Arc<Metrics>,
@@ -128,7 +132,7 @@ impl Shared {
     /// As [`Shared::check_event_name`], for events between servers.
     pub(crate) fn check_server_event_name(&self, name: &str) -> Result<(), EmitError> {
         self.check_event_name(name)?;
-        if is_reserved_server_event(name) {
+        if is_reserved_server_event(name) || name == NODES_EVENT {
             return Err(EmitError::Reserved(name.to_owned()));
         }
         Ok(())
@@ -180,6 +184,10 @@ impl Shared {
         self.metrics.count(Counter::ConnectionRefused);
         log::debug!("a connection is refused why={why} limit={limit}");
         false
+    }
+
+    pub(super) fn n_sessions(&self) -> usize {
+        self.n_connections.load(Ordering::Relaxed)
     }
 
     /// A session has joined its first namespace, or ended before.

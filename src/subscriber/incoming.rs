@@ -14,7 +14,8 @@ use crate::namespace::{BroadcastAcks, NamespaceInner, Relayed, ServerAck, Server
 use crate::protocol::adapter::{
     self, Asker, BroadcastEvent, Junk, OptFlags, Opts, Request, Target,
 };
-use crate::registry::AnswerRequest;
+use crate::protocol::socketio::Args;
+use crate::registry::{AnswerRequest, NODES_EVENT};
 use crate::throttle::throttled;
 
 /// How long acks are relayed to a server that does not say how long it waits.
@@ -140,6 +141,9 @@ impl Subscriber {
             Request::Disconnect { opts, close } => {
                 self.change(nsp, opts, &Change::Disconnect { close });
             }
+            Request::ServerSideEmit { asker, name, .. } if name == NODES_EVENT => {
+                self.tell_load(nsp, asker);
+            }
             Request::ServerSideEmit { asker, name, args } => {
                 let ack = ServerAck::new(Arc::clone(nsp), asker);
                 let event = ServerEvent::new(Arc::clone(nsp), name, args, ack);
@@ -165,6 +169,16 @@ impl Subscriber {
             change: change.clone(),
             until_done: until_done.clone(),
         });
+    }
+
+    /// Another server wants to know who the servers are.
+    fn tell_load(&self, nsp: &NamespaceInner, asker: Option<Asker>) {
+        let load = Args::from_values(&(self.server.load(),));
+        if let (Some(asker), Ok(load)) = (asker, load) {
+            let channel = asker.channel(&self.cluster.channels, nsp.name(), false);
+            let answer = asker.emitted(&load, Some(&self.cluster.uid));
+            self.cluster.publish_encoded(channel, answer);
+        }
     }
 
     fn server_event(&self, event: ServerEvent) {

@@ -1,7 +1,7 @@
 //! # Subscriber
 //! Owns: the subscribe connection; which channels are wanted.
 //! Runs: one per server, on the arbiter of the pub/sub connections.
-//! Receives: messages of the cluster; [`NamespaceChanged`], [`RoomChanged`], [`Confirm`], [`Leave`].
+//! Receives: messages of the cluster; [`NamespaceChanged`], [`RoomChanged`], [`Confirm`], [`Visit`], [`Leave`].
 //! Sends: one [`Command`](crate::hub::Command) per hub and message; questions and answers to the registry.
 //! Stops: with its arbiter. Never: delivers to a session itself.
 
@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use bytestring::ByteString;
 use redis::aio::PubSubSink;
 use tokio::sync::oneshot;
 
@@ -48,6 +49,19 @@ impl Message for Confirm {
 pub(crate) struct StopAnswering(pub(crate) oneshot::Sender<()>);
 
 impl Message for StopAnswering {
+    type Result = ();
+}
+
+/// Answers in a namespace that this server does not have.
+#[derive(Debug)]
+pub(crate) enum Visit {
+    /// They are wanted from now on; say when they are subscribed to.
+    Begins(ByteString, oneshot::Sender<()>),
+    /// They are not any more. As often as the other.
+    Ends(ByteString),
+}
+
+impl Message for Visit {
     type Result = ();
 }
 
@@ -349,6 +363,24 @@ impl Handler<StopAnswering> for Subscriber {
         self.cluster.is_counted.store(false, Ordering::Relaxed);
         self.wanted.stop_answering();
         self.waiting.push(done);
+        self.subscribe(ctx);
+    }
+}
+
+impl Handler<Visit> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, visit: Visit, ctx: &mut Context<Self>) {
+        if self.is_leaving {
+            return;
+        }
+        match visit {
+            Visit::Begins(nsp, is_heard) => {
+                self.wanted.visit(&nsp);
+                self.waiting.push(is_heard);
+            }
+            Visit::Ends(nsp) => self.wanted.end_visit(&nsp),
+        }
         self.subscribe(ctx);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use foldhash::quality::RandomState;
 use indexmap::IndexSet;
 use redis::aio::PubSubSink;
@@ -39,6 +40,8 @@ pub(super) struct Wanted {
     /// Requests that are wanted no more. What still comes on them is answered: whoever asks has counted on us.
     retired: HashMap<Name, Source, RandomState>,
     answers_requests: bool,
+    /// Namespaces that are not here and are asked about, and how often at once.
+    visits: HashMap<ByteString, usize, RandomState>,
 }
 
 /// One command.
@@ -70,6 +73,7 @@ impl Wanted {
             namespaces: HashMap::new(),
             retired: HashMap::default(),
             answers_requests: true,
+            visits: HashMap::default(),
             cluster,
         };
         let canary = wanted.cluster.channels.canary();
@@ -124,19 +128,20 @@ impl Wanted {
         }
         if is_there {
             self.namespaces.insert(nsp.index, Arc::clone(nsp));
+            self.cluster.set_heard(nsp.name(), true);
             for (name, source) in names {
                 self.want(name, source);
             }
         } else {
             self.namespaces.remove(&nsp.index);
+            // One that came anew under the same name keeps them.
+            let is_there = self.is_there(nsp.name());
+            self.cluster.set_heard(nsp.name(), is_there);
+            let is_visited = self.visits.contains_key(nsp.name());
             // Requests first: nobody may count on us any more.
-            for (name, _) in names.into_iter().rev() {
-                // One that came anew under the same name keeps them.
-                let is_other = self
-                    .namespaces
-                    .values()
-                    .any(|other| other.name() == nsp.name());
-                if !is_other {
+            for (name, source) in names.into_iter().rev() {
+                let is_kept = is_visited && matches!(source, Source::Answers);
+                if !is_there && !is_kept {
                     self.drop_name(name);
                 }
             }
@@ -145,6 +150,39 @@ impl Wanted {
             for room in self.cluster.locals.rooms(nsp.index) {
                 self.room(nsp.index, &room);
             }
+        }
+    }
+
+    fn is_there(&self, nsp: &str) -> bool {
+        self.namespaces.values().any(|other| other.name() == nsp)
+    }
+
+    fn answers(&self, nsp: &str) -> [Name; 2] {
+        let channels = &self.cluster.channels;
+        [channels.response(nsp), channels.own_response(nsp)].map(|name| (false, name))
+    }
+
+    /// Questions are asked in a namespace that is not here: their answers are wanted.
+    pub(super) fn visit(&mut self, nsp: &ByteString) {
+        *self.visits.entry(nsp.clone()).or_default() += 1;
+        for name in self.answers(nsp) {
+            self.want(name, Source::Answers);
+        }
+    }
+
+    /// Such a question is over.
+    pub(super) fn end_visit(&mut self, nsp: &ByteString) {
+        match self.visits.get_mut(nsp) {
+            Some(n @ 2..) => *n -= 1,
+            Some(_) => {
+                self.visits.remove(nsp);
+                if !self.is_there(nsp) {
+                    self.answers(nsp)
+                        .into_iter()
+                        .for_each(|name| self.drop_name(name));
+                }
+            }
+            None => {}
         }
     }
 

@@ -64,7 +64,7 @@ fn lives(text: &mut Exposition, shared: &Shared, workers: &Workers) {
         "greenroom_uptime_seconds",
         "How long ago the server was made.",
     )
-    .is(shared.built.elapsed().as_secs_f64());
+    .is(shared.started.elapsed().as_secs_f64());
     text.gauge("greenroom_workers", "Workers that serve clients.")
         .is(workers.n_workers);
     text.gauge(
