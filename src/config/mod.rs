@@ -22,6 +22,7 @@ mod secrets;
 mod server;
 mod shutdown;
 mod socketio;
+mod source;
 mod syntax;
 mod validate;
 mod values;
@@ -39,6 +40,7 @@ pub use self::{
     server::{Carrier, LogConfig, LogFormat, ServerConfig},
     shutdown::ShutdownConfig,
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
+    source::{Settings, Source},
     webhooks::{Secret, WebhookEvent, WebhooksConfig},
 };
 

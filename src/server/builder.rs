@@ -1,6 +1,7 @@
 //! How a server is built.
 
 use super::Server;
+use super::reload::{Live, Reload};
 use super::shared::{Shared, Upper};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
-use crate::config::{Config, ConfigError, Parser, ShutdownConfig};
+use crate::config::{Config, ConfigError, Parser, Settings, ShutdownConfig};
 use crate::engine;
 use crate::error::Error;
 use crate::http::{self, Hooks, stray::Strays};
@@ -36,6 +37,7 @@ pub struct ServerBuilder {
     websockets: Vec<WebSocketRoute>,
     hooks: Hooks,
     endpoints: Option<Endpoints>,
+    reload: Option<Reload>,
 }
 
 impl std::fmt::Debug for ServerBuilder {
@@ -50,6 +52,18 @@ impl ServerBuilder {
     /// Replaces the configuration.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Replaces the configuration by settings that [`Server::run`] reads again at a SIGHUP. If there is nothing wrong with
+    /// them, [`Server::reload`] takes them over, and `changed` is told.
+    pub fn settings(
+        mut self,
+        settings: Settings,
+        changed: impl Fn(&Config) + Send + Sync + 'static,
+    ) -> Self {
+        self.config = settings.config.clone();
+        self.reload = Some(Reload::new(settings, Box::new(changed)));
         self
     }
 
@@ -189,6 +203,7 @@ impl ServerBuilder {
             websockets,
             hooks,
             endpoints,
+            reload,
         } = self;
         let config = config.validated()?;
         check_notice(&config.shutdown)?;
@@ -251,11 +266,13 @@ impl ServerBuilder {
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
             subscriber: OnceLock::new(),
+            live: Live::new(&config),
             has_one_worker: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),
             per_ip: Mutex::default(),
+            reload,
             config,
         });
         if let Some(namespaces) = shared.namespaces() {

@@ -131,7 +131,7 @@ impl Session {
         drop(hub);
         let socket = Socket::from(Arc::clone(&seated.socket));
         let ack = id.map_or_else(Ack::none, |id| Ack::new(socket.clone(), id));
-        if name.len() > self.server.config.limits.event_name_bytes {
+        if name.len() > self.server.limits().event_name_bytes {
             self.server.metrics.count(Counter::EventRefused);
             log::debug!(
                 "an event name is too long sid={} bytes={}",
