@@ -50,6 +50,8 @@
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
 //! | handle events in another language | [`backend`] |
 //! | emit from a program that is no server | [`Emitter`], or over HTTP the [`api()`] |
+//! | emit from a program that is no server | [`Emitter`] |
+//! | ask the servers from one | [`Observer`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
 //! | watch it | [`monitoring`], [`Server::counters`], [`Server::trouble`] |
@@ -172,6 +174,7 @@ mod hub;
 mod metrics;
 mod namespace;
 mod outbound;
+mod observer;
 pub mod protocol;
 mod publisher;
 mod recovery;
@@ -194,6 +197,7 @@ pub use namespace::{
     Handshake, IntoRooms, Namespace, On, RemoteSocket, Room, RoomEvent, ServerAck, ServerEvent,
     Silent, Socket, per_worker, shared, user_room,
 };
+pub use observer::{Check, Observer};
 pub use protocol::DisconnectReason;
 pub use protocol::engineio::{ProtocolVersion, SocketId, Transport};
 pub use protocol::socketio::{Args, Binary, Value};

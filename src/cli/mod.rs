@@ -1,10 +1,14 @@
 //! The command line: what can be said on it, and the commands that are not the server.
 
+mod asks;
+mod check;
 mod emit;
 mod failure;
 pub(crate) mod filter;
 mod gc;
 pub(crate) mod logging;
+mod genconfig;
+mod healthcheck;
 mod serve;
 
 use std::io::{self, Write as _};
@@ -47,8 +51,13 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Check(check::Check),
+    Genconfig(genconfig::Genconfig),
     Emit(emit::Emit),
+    Rooms(asks::Rooms),
+    Sockets(asks::Sockets),
     Gc(gc::Gc),
+    Healthcheck(healthcheck::Healthcheck),
     /// Print the version
     Version,
 }
@@ -80,7 +89,12 @@ impl CommandLine {
         match self.command {
             None => Ok(serve(&self.serve.on_top_of(source))?),
             Some(Command::Serve(more)) => Ok(serve(&more.on_top_of(self.serve.on_top_of(source)))?),
+            Some(Command::Check(check)) => check.run(&source),
+            Some(Command::Genconfig(genconfig)) => genconfig.run(),
             Some(Command::Emit(emit)) => emit.run(source),
+            Some(Command::Rooms(rooms)) => rooms.run(source),
+            Some(Command::Sockets(sockets)) => sockets.run(source),
+            Some(Command::Healthcheck(healthcheck)) => healthcheck.run(&source),
             Some(Command::Gc(gc)) => gc.run(source),
             Some(Command::Version) => print(concat!("greenroom ", env!("CARGO_PKG_VERSION"))),
         }

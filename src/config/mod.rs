@@ -9,6 +9,7 @@
 
 mod api;
 mod backend;
+mod commented;
 mod cors;
 mod engine;
 mod environment;
