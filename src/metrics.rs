@@ -18,12 +18,16 @@ macro_rules! counters {
 counters! {
     /// Handshakes refused with one of the six numbered errors.
     HandshakeRefused => "handshake_refused",
+    /// Of them: requests of pages of other origins.
+    OriginRefused => "origin_refused",
     /// Requests for sessions of other nodes; refused with the error 1.
     ForeignSession => "foreign_session",
     /// Connections and handshakes refused because a cap on connections was met, or the server ends.
     ConnectionRefused => "connection_refused",
     /// Connections closed because no whole head of a request came in time.
     NoRequest => "no_request",
+    /// Connections of proxies closed because they did not begin with a PROXY header.
+    NoProxyHeader => "no_proxy_header",
     /// Sessions ended because the client sent what is no packet.
     ParseError => "parse_error",
     /// Sessions ended because a packet or message did not become complete in time.

@@ -17,6 +17,7 @@ mod redis;
 mod redis_url;
 mod redis_url_parse;
 mod secrets;
+mod security;
 mod server;
 mod socketio;
 mod syntax;
@@ -30,6 +31,7 @@ pub use self::{
     limits::Limits,
     redis::{RedisConfig, Subscription},
     redis_url::{RedisUrl, RedisUrlError},
+    security::SecurityConfig,
     server::{Carrier, LogConfig, ServerConfig},
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
 };
@@ -73,6 +75,8 @@ pub struct Config {
     pub redis: RedisConfig,
     /// `[cors]`: which pages of other origins may talk to us over HTTP.
     pub cors: CorsConfig,
+    /// `[security]`: which pages may connect, and whom to believe about clients.
+    pub security: SecurityConfig,
     /// `[limits]`: a cap on everything that a peer can fill.
     pub limits: Limits,
     /// `[log]`: what is logged.

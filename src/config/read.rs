@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RecoveryConfig, RedisConfig,
-    ServerConfig, SocketIoConfig, environment, secrets,
+    SecurityConfig, ServerConfig, SocketIoConfig, environment, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -19,6 +19,7 @@ pub(super) struct RawConfig {
     recovery: RecoveryConfig,
     redis: RedisConfig,
     cors: CorsConfig,
+    security: SecurityConfig,
     limits: Limits,
     log: LogConfig,
 }
@@ -34,6 +35,7 @@ impl TryFrom<RawConfig> for Config {
             recovery,
             redis,
             cors,
+            security,
             limits,
             log,
         } = raw;
@@ -44,6 +46,7 @@ impl TryFrom<RawConfig> for Config {
             recovery,
             redis,
             cors,
+            security,
             limits,
             log,
         }
@@ -218,6 +221,7 @@ mod tests {
             "recovery",
             "redis",
             "cors",
+            "security",
             "limits",
             "log",
         ];
@@ -401,7 +405,7 @@ mod tests {
     #[test]
     fn an_unknown_key_like_no_other_lists_those_that_exist() {
         assert!(wrong("[log]\nzzz = 1").ends_with("unknown key `zzz`: the keys here are filter"));
-        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, limits, log"));
+        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, security, limits, log"));
     }
 
     #[test]

@@ -53,6 +53,12 @@ pub struct ServerConfig {
     ///
     /// Default `"direct"`.
     pub carrier: Carrier,
+    /// Whether connections from [`security.trusted_proxies`](super::SecurityConfig::trusted_proxies) begin with the header of
+    /// the PROXY protocol, version 1 or 2, which names the client.
+    ///
+    /// Default `false`. If so, one from there without the header is closed; one from elsewhere is served without it. Only
+    /// with the carrier `direct`.
+    pub proxy_protocol: bool,
 }
 
 impl Default for ServerConfig {
@@ -68,6 +74,7 @@ impl Default for ServerConfig {
             backlog: 4096,
             shutdown_timeout: Duration::from_secs(5),
             carrier: Carrier::Direct,
+            proxy_protocol: false,
         }
     }
 }

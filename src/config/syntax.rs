@@ -7,9 +7,10 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
-/// An origin in lower case, as browsers send it (RFC 6454, section 6.1), or a pattern for some.
+/// An origin in lower case, as browsers send it (RFC 6454, section 6.1), or a pattern for some. Programs that show local
+/// pages, as Electron does, send `file://`.
 pub(super) fn is_origin(text: &str) -> bool {
-    if matches!(text, "null" | "*") {
+    if matches!(text, "null" | "*" | "file://") {
         return true;
     }
     let Some((scheme, host, port)) = origin_parts(text) else {
@@ -51,6 +52,7 @@ mod tests {
             "http://localhost:*",
             "chrome-extension://abcdef",
             "null",
+            "file://",
             "*",
         ] {
             assert!(is_origin(right), "{right}");

@@ -3,8 +3,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins, RecoveryConfig,
-    RedisConfig, ServerConfig, SocketIoConfig,
+    Carrier, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins,
+    RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig, SocketIoConfig,
     syntax::{is_origin, is_token},
 };
 
@@ -31,6 +31,7 @@ impl Config {
         recovery(&mut self.recovery)?;
         redis(&mut self.redis)?;
         cors(&mut self.cors)?;
+        security(&mut self.security, &self.server)?;
         limits(&mut self.limits)?;
         Ok(self)
     }
@@ -198,17 +199,7 @@ fn cors(cors: &mut CorsConfig) -> Checked {
             )?;
         }
         Origins::List(list) => {
-            for origin in list {
-                origin.make_ascii_lowercase();
-                ensure(
-                    is_origin(origin),
-                    "cors.origins",
-                    format!(
-                        "has `{origin}`; an origin is `https://host` or `https://host:port`, without a path, and `*` \
-                         stands for its first label or for its port"
-                    ),
-                )?;
-            }
+            origins("cors.origins", list)?;
         }
     }
     for method in &cors.methods {
@@ -236,6 +227,36 @@ fn cors(cors: &mut CorsConfig) -> Checked {
         "cors.options_success_status",
         cors.options_success_status,
         200..=299,
+    )
+}
+
+/// Origins and patterns of origins, brought into lower case.
+fn origins(key: &'static str, list: &mut [String]) -> Checked {
+    for origin in list {
+        origin.make_ascii_lowercase();
+        ensure(
+            is_origin(origin),
+            key,
+            format!(
+                "has `{origin}`; an origin is `https://host` or `https://host:port`, without a path, and `*` stands for \
+                 its first label or for its port"
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+fn security(security: &mut SecurityConfig, server: &ServerConfig) -> Checked {
+    origins("security.allowed_origins", &mut security.allowed_origins)?;
+    ensure(
+        !server.proxy_protocol || !security.trusted_proxies.is_empty(),
+        "server.proxy_protocol",
+        "is true, but security.trusted_proxies is empty: it says from which addresses the PROXY header is believed",
+    )?;
+    ensure(
+        !server.proxy_protocol || server.carrier == Carrier::Direct,
+        "server.proxy_protocol",
+        "needs server.carrier = \"direct\"",
     )
 }
 

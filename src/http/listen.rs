@@ -9,12 +9,13 @@ use actix_codec::Framed;
 use actix_http::body::BoxBody;
 use actix_http::{HttpService, Request, Response, h1};
 use actix_rt::net::TcpStream;
-use actix_service::{Service, apply_fn_factory, map_config};
+use actix_service::{Service, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use futures_util::future::Either;
 
+use super::accept::Entrance;
 use super::arrivals::{Arrivals, Silent};
 use super::request::Facts;
 use super::{Endpoint, configure, engine, upgrade};
@@ -88,6 +89,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
         let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
         let factory = move || {
             let arrivals = arrivals.clone();
+            let entrance = Entrance::new(servers[0].clone(), arrivals.clone());
             let endpoints: Rc<[Endpoint]> = servers
                 .iter()
                 .map(|server| Endpoint::new(server.shared()))
@@ -118,14 +120,14 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                     }
                 },
             );
-            HttpService::build()
+            let http = HttpService::build()
                 .client_request_timeout(head_timeout)
                 .h1_allow_half_closed(false)
                 .tcp_nodelay(true)
                 .on_connect_ext(move |stream, data| arrivals.arrived(stream, data))
                 .upgrade(take_over)
-                .h1(past_app)
-                .tcp()
+                .h1(past_app);
+            fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
         };
         let server = actix_server::Server::build()
             .workers(workers)

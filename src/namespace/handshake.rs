@@ -62,7 +62,8 @@ impl Handshake {
         &self.url
     }
 
-    /// The address of the peer of the TCP connection.
+    /// The address of the client: that of the peer of the TCP connection, or what a proxy in `security.trusted_proxies`
+    /// says.
     #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
         self.address

@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::config::{Config, Parser};
 use crate::engine;
 use crate::error::Error;
-use crate::http::{self, Hooks, stray::Strays};
+use crate::http::{self, Hooks, origin::AllowedOrigins, stray::Strays};
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::protocol::engineio::SidPrefix;
 use crate::protocol::socketio::Dialect;
@@ -229,6 +229,7 @@ impl ServerBuilder {
                 .enabled
                 .then(|| Recovery::new(&config.recovery)),
             strays: strays(cluster.as_ref()),
+            origins: AllowedOrigins::new(&config),
             cluster,
             sid_prefix,
             dialect: match config.socketio.parser {
@@ -246,6 +247,7 @@ impl ServerBuilder {
             per_ip: Mutex::default(),
             config,
         });
+        shared.origins.warn();
         if let Some(namespaces) = shared.namespaces() {
             namespaces.open(&shared, named);
         }

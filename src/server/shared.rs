@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::engine;
 use crate::error::EmitError;
-use crate::http::{Hooks, stray::Strays};
+use crate::http::{Hooks, origin::AllowedOrigins, proxies, stray::Strays};
 use crate::hub::{Command, Fanout, HubHandle, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
@@ -49,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
     pub(crate) strays: Strays,
+    pub(crate) origins: AllowedOrigins,
     pub(super) dialect: Dialect,
     pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
@@ -144,7 +145,7 @@ impl Shared {
             return self.refuse_connection("connections", limits.connections);
         }
         if limits.connections_per_ip < usize::MAX
-            && let Some(ip) = handshake.address()
+            && let Some(ip) = handshake.address().map(proxies::counted_as)
         {
             let mut per_ip = self.per_ip.lock();
             let n = per_ip.entry(ip).or_default();
@@ -184,7 +185,7 @@ impl Shared {
     pub(crate) fn connection_closed(&self, handshake: &Handshake) {
         self.n_connections.fetch_sub(1, Ordering::Relaxed);
         if self.config.limits.connections_per_ip < usize::MAX
-            && let Some(ip) = handshake.address()
+            && let Some(ip) = handshake.address().map(proxies::counted_as)
         {
             let mut per_ip = self.per_ip.lock();
             if let Some(n) = per_ip.get_mut(&ip) {
