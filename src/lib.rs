@@ -160,6 +160,7 @@ mod metrics;
 mod namespace;
 pub mod protocol;
 mod publisher;
+mod rates;
 mod recovery;
 pub mod redis;
 mod registry;

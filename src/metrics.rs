@@ -56,6 +56,14 @@ counters! {
     RoomRefused => "room_refused",
     /// Events refused by a middleware or for their name.
     EventRefused => "event_refused",
+    /// Packets that came while their client was over a rate, and passed.
+    RateWarned => "rate_warned",
+    /// Packets dropped because their client was over a rate.
+    RateDropped => "rate_dropped",
+    /// Sessions closed because their client was over a rate.
+    RateDisconnected => "rate_disconnected",
+    /// Handshakes refused because their address was over its rate.
+    RateHandshake => "rate_handshake",
     /// Events nobody handles.
     UnhandledEvent => "unhandled_event",
     /// Events whose arguments do not parse.

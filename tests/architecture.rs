@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("config", "settings, judged once; knows nobody"),
     ("redis", "connections; does not know what is said on them"),
     ("metrics", "names counters; knows nobody"),
+    ("rates", "pure: how far over a rate a client is"),
     (
         "error",
         "what users of the crate can meet, made of errors from below",

@@ -12,6 +12,7 @@ mod engine;
 mod environment;
 mod error;
 mod limits;
+mod rates;
 mod read;
 mod redis;
 mod redis_url;
@@ -29,6 +30,7 @@ pub use self::{
     engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
     error::ConfigError,
     limits::Limits,
+    rates::{Rate, RatesConfig},
     redis::{RedisConfig, Subscription},
     redis_url::{RedisUrl, RedisUrlError},
     security::SecurityConfig,
@@ -77,6 +79,8 @@ pub struct Config {
     pub cors: CorsConfig,
     /// `[security]`: which pages may connect, and whom to believe about clients.
     pub security: SecurityConfig,
+    /// `[rates]`: how fast clients may go.
+    pub rates: RatesConfig,
     /// `[limits]`: a cap on everything that a peer can fill.
     pub limits: Limits,
     /// `[log]`: what is logged.

@@ -5,8 +5,8 @@ use std::{env, ffi::OsString, fs, io, path::Path};
 use serde::Deserialize;
 
 use super::{
-    Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RecoveryConfig, RedisConfig,
-    SecurityConfig, ServerConfig, SocketIoConfig, environment, secrets,
+    Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RatesConfig, RecoveryConfig,
+    RedisConfig, SecurityConfig, ServerConfig, SocketIoConfig, environment, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -20,6 +20,7 @@ pub(super) struct RawConfig {
     redis: RedisConfig,
     cors: CorsConfig,
     security: SecurityConfig,
+    rates: RatesConfig,
     limits: Limits,
     log: LogConfig,
 }
@@ -36,6 +37,7 @@ impl TryFrom<RawConfig> for Config {
             redis,
             cors,
             security,
+            rates,
             limits,
             log,
         } = raw;
@@ -47,6 +49,7 @@ impl TryFrom<RawConfig> for Config {
             redis,
             cors,
             security,
+            rates,
             limits,
             log,
         }
@@ -222,6 +225,7 @@ mod tests {
             "redis",
             "cors",
             "security",
+            "rates",
             "limits",
             "log",
         ];
@@ -405,7 +409,7 @@ mod tests {
     #[test]
     fn an_unknown_key_like_no_other_lists_those_that_exist() {
         assert!(wrong("[log]\nzzz = 1").ends_with("unknown key `zzz`: the keys here are filter"));
-        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, security, limits, log"));
+        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, security, rates, limits, log"));
     }
 
     #[test]

@@ -36,6 +36,21 @@ pub(crate) fn origin_parts(text: &str) -> Option<(&str, &str, Option<&str>)> {
     })
 }
 
+/// A name for an event of ours: short, and not taken by the protocol.
+///
+/// Source: `RESERVED_EVENTS` in `packages/socket.io/lib/socket-types.ts`.
+pub(super) fn is_free_event(name: &str) -> bool {
+    const TAKEN: [&str; 6] = [
+        "connect",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+    ];
+    (1..=255).contains(&name.len()) && !TAKEN.contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,9 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Carrier, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins,
-    RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig, SocketIoConfig,
-    syntax::{is_origin, is_token},
+    Carrier, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins, Rate,
+    RatesConfig, RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig, SocketIoConfig,
+    syntax::{is_free_event, is_origin, is_token},
 };
 
 type Checked = Result<(), ConfigError>;
@@ -32,6 +32,7 @@ impl Config {
         redis(&mut self.redis)?;
         cors(&mut self.cors)?;
         security(&mut self.security, &self.server)?;
+        rates(&self.rates)?;
         limits(&mut self.limits)?;
         Ok(self)
     }
@@ -257,6 +258,37 @@ fn security(security: &mut SecurityConfig, server: &ServerConfig) -> Checked {
         !server.proxy_protocol || server.carrier == Carrier::Direct,
         "server.proxy_protocol",
         "needs server.carrier = \"direct\"",
+    )
+}
+
+fn rates(rates: &RatesConfig) -> Checked {
+    let named = rates
+        .events
+        .values()
+        .map(|rate| ("rates.events", Some(*rate)));
+    let all = [
+        ("rates.session_events", rates.session_events),
+        ("rates.session_bytes", rates.session_bytes),
+        ("rates.address_handshakes", rates.address_handshakes),
+        ("rates.address_events", rates.address_events),
+    ];
+    for (key, rate) in all.into_iter().chain(named) {
+        if let Some(problem) = rate.and_then(Rate::problem) {
+            ensure(false, key, problem)?;
+        }
+    }
+    for (key, percent) in [
+        ("rates.warn_over", Some(rates.warn_over)),
+        ("rates.drop_over", rates.drop_over),
+        ("rates.disconnect_over", rates.disconnect_over),
+    ] {
+        within(key, percent.unwrap_or_default(), 0..=10_000)?;
+    }
+    let event = &rates.notice_event;
+    ensure(
+        event.is_empty() || is_free_event(event),
+        "rates.notice_event",
+        format!("is {event:?}; it is a name of at most 255 bytes that the protocol has not taken"),
     )
 }
 

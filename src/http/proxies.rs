@@ -55,14 +55,6 @@ fn address(word: &str) -> Option<IpAddr> {
     }
 }
 
-/// What limits per address count as one: an address, of IPv6 the network of 64 bits, all of which one customer has.
-pub(crate) fn counted_as(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::{HeaderName, HeaderValue};
@@ -110,17 +102,6 @@ mod tests {
             }
             let client = client(&proxies, peer.parse().unwrap(), &headers);
             assert_eq!(client.to_string(), expected, "{peer} {lines:?}");
-        }
-    }
-
-    #[test]
-    fn a_network_of_ipv6_counts_as_one_address() {
-        for (ip, expected) in [
-            ("192.0.2.1", "192.0.2.1"),
-            ("::ffff:192.0.2.1", "192.0.2.1"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ] {
-            assert_eq!(counted_as(ip.parse().unwrap()).to_string(), expected);
         }
     }
 }

@@ -83,6 +83,7 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
         (Admission::Session(_), Some(sid)) => Accepted::Upgrade { sid },
         (Admission::Session(_) | Admission::Handshake(_), _) => {
             let handshake = facts.remember(shared, &query);
+            shared.admit_address(&handshake)?;
             if let Some(allow) = &shared.hooks.allow_request {
                 allow(Arc::clone(&handshake))
                     .await

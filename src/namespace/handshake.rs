@@ -69,6 +69,14 @@ impl Handshake {
         self.address
     }
 
+    /// What limits per address count as one: an address, of IPv6 the network of 64 bits, all of which one customer has.
+    pub(crate) fn counted_address(&self) -> Option<IpAddr> {
+        self.address.map(|ip| match ip.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+
     /// Whether the connection is encrypted (TLS in this process).
     #[must_use]
     pub const fn is_secure(&self) -> bool {

@@ -18,6 +18,7 @@ use crate::http::{self, Hooks, origin::AllowedOrigins, stray::Strays};
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::protocol::engineio::SidPrefix;
 use crate::protocol::socketio::Dialect;
+use crate::rates::Rates;
 use crate::recovery::Recovery;
 use crate::redis::Endpoints;
 
@@ -230,6 +231,7 @@ impl ServerBuilder {
                 .then(|| Recovery::new(&config.recovery)),
             strays: strays(cluster.as_ref()),
             origins: AllowedOrigins::new(&config),
+            rates: Rates::new(&config.rates),
             cluster,
             sid_prefix,
             dialect: match config.socketio.parser {

@@ -15,15 +15,16 @@ use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::engine;
 use crate::error::EmitError;
-use crate::http::{Hooks, origin::AllowedOrigins, proxies, stray::Strays};
+use crate::http::{Hooks, origin::AllowedOrigins, stray::Strays};
 use crate::hub::{Command, Fanout, HubHandle, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
 use crate::protocol::adapter::is_reserved_server_event;
-use crate::protocol::engineio::{SidPrefix, Transports};
+use crate::protocol::engineio::{HandshakeError, SidPrefix, Transports};
 use crate::protocol::socketio::{self, Dialect, is_reserved_event};
 use crate::protocol::websocket;
 use crate::publisher::Publisher;
+use crate::rates::{self, Rates};
 use crate::recovery::Recovery;
 use crate::registry::Registry;
 use crate::subscriber::Subscriber;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) sid_prefix: SidPrefix,
     pub(crate) strays: Strays,
     pub(crate) origins: AllowedOrigins,
+    /// How fast clients may go, if a rate is set.
+    pub(crate) rates: Option<Rates>,
     pub(super) dialect: Dialect,
     pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
@@ -129,6 +132,21 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether the address of this handshake may open one more session.
+    ///
+    /// # Errors
+    /// It has opened too many in a short time.
+    pub(crate) fn admit_address(&self, handshake: &Handshake) -> Result<(), HandshakeError> {
+        match &self.rates {
+            Some(rates) if !rates.admit(handshake.counted_address(), rates::now()) => {
+                self.metrics.count(Counter::RateHandshake);
+                log::debug!("a handshake is refused why=address_handshakes");
+                Err(HandshakeError::TooManyRequests)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Counts a connection, unless a cap is met or the server ends.
     pub(crate) fn admit_connection(&self, handshake: &Handshake) -> bool {
         if self.is_ending.load(Ordering::Relaxed) {
@@ -145,7 +163,7 @@ impl Shared {
             return self.refuse_connection("connections", limits.connections);
         }
         if limits.connections_per_ip < usize::MAX
-            && let Some(ip) = handshake.address().map(proxies::counted_as)
+            && let Some(ip) = handshake.counted_address()
         {
             let mut per_ip = self.per_ip.lock();
             let n = per_ip.entry(ip).or_default();
@@ -185,7 +203,7 @@ impl Shared {
     pub(crate) fn connection_closed(&self, handshake: &Handshake) {
         self.n_connections.fetch_sub(1, Ordering::Relaxed);
         if self.config.limits.connections_per_ip < usize::MAX
-            && let Some(ip) = handshake.address().map(proxies::counted_as)
+            && let Some(ip) = handshake.counted_address()
         {
             let mut per_ip = self.per_ip.lock();
             if let Some(n) = per_ip.get_mut(&ip) {

@@ -15,6 +15,9 @@ use crate::protocol::socketio::{self, Args, Body, DecodeError, Packet};
 
 impl Session {
     pub(super) fn socketio_text(&mut self, text: &ByteString, ctx: &mut Context<Self>) {
+        if let Some(meters) = &mut self.meters {
+            meters.add_bytes(text.len());
+        }
         let limits = self.server.packet_limits();
         let Some(sockets) = self.sockets() else {
             return;
@@ -24,6 +27,9 @@ impl Session {
     }
 
     pub(super) fn socketio_binary(&mut self, bytes: Bytes, ctx: &mut Context<Self>) {
+        if let Some(meters) = &mut self.meters {
+            meters.add_bytes(bytes.len());
+        }
         let limits = self.server.packet_limits();
         let Some(sockets) = self.sockets() else {
             return;
@@ -43,6 +49,9 @@ impl Session {
             Ok(Some(packet)) => {
                 self.catch_up();
                 self.note_partial_packet(false);
+                if self.meters.is_some() && !self.is_within_rates(&packet, ctx) {
+                    return;
+                }
                 self.socketio_packet(packet, ctx);
             }
             // Attachments follow.

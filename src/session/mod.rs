@@ -9,6 +9,7 @@ mod close;
 mod events;
 mod packets;
 mod polling;
+mod rates;
 mod reader;
 mod sockets;
 mod upgrade;
@@ -38,6 +39,7 @@ use crate::namespace::Handshake;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, Open, PacketType, ProtocolVersion, Sid, Transport};
 use crate::protocol::websocket::{self, WsError};
+use crate::rates::Meters;
 use crate::server::{Shared, Upper};
 use sockets::Sockets;
 use upgrade::Upgrade;
@@ -132,6 +134,8 @@ pub(crate) struct Session {
     transport: Arc<AtomicU8>,
     state: State,
     application: Application,
+    /// Its token buckets, if a rate is set.
+    meters: Option<Box<Meters>>,
     upgrade: Option<Upgrade>,
     /// A handler or a middleware has to finish before the next packet is looked at.
     is_blocked: bool,
@@ -245,7 +249,11 @@ impl Session {
             }
         };
         drop(state);
+        let rates = server.rates.as_ref();
+        let address = handshake.counted_address();
+        let meters = rates.and_then(|rates| rates.meters(address));
         let session = Self {
+            meters,
             hub: Rc::clone(hub),
             seat: key,
             server,
