@@ -147,6 +147,7 @@
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. The socket write is most of a delivery: elsewhere clarity wins.
 
+mod auth;
 mod carrier;
 mod cluster;
 pub mod config;

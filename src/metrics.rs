@@ -28,6 +28,8 @@ counters! {
     NoRequest => "no_request",
     /// Connections of proxies closed because they did not begin with a PROXY header.
     NoProxyHeader => "no_proxy_header",
+    /// Connections closed because no TLS came of them.
+    TlsFailed => "tls_failed",
     /// Sessions ended because the client sent what is no packet.
     ParseError => "parse_error",
     /// Sessions ended because a packet or message did not become complete in time.
@@ -52,6 +54,12 @@ counters! {
     NamespaceRefused => "namespace_refused",
     /// Sockets refused by a middleware or a handler.
     SocketRefused => "socket_refused",
+    /// Tokens refused, of those who came and of those who sent a fresh one.
+    TokenRefused => "token_refused",
+    /// Sockets disconnected because their token had expired.
+    TokenExpired => "token_expired",
+    /// Times that the keys of tokens could not be read.
+    JwksFailed => "jwks_failed",
     /// Rooms refused by a limit.
     RoomRefused => "room_refused",
     /// Events refused by a middleware or for their name.

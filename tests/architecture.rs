@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("redis", "connections; does not know what is said on them"),
     ("metrics", "names counters; knows nobody"),
     ("rates", "pure: how far over a rate a client is"),
+    ("auth", "tokens and keys; knows no socket"),
     (
         "error",
         "what users of the crate can meet, made of errors from below",

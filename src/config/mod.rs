@@ -7,6 +7,7 @@
 //! One rule for all counts and sizes of [`Limits`] and [`RecoveryConfig`]: `0` in the file means "no limit" and is
 //! `usize::MAX` in code, so that those who enforce a limit need one comparison and no special case.
 
+mod auth;
 mod cors;
 mod engine;
 mod environment;
@@ -22,10 +23,12 @@ mod security;
 mod server;
 mod socketio;
 mod syntax;
+mod tls;
 mod validate;
 mod values;
 
 pub use self::{
+    auth::{AuthConfig, JwtConfig, JwtSecret},
     cors::{CorsConfig, Origins},
     engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
     error::ConfigError,
@@ -36,6 +39,7 @@ pub use self::{
     security::SecurityConfig,
     server::{Carrier, LogConfig, ServerConfig},
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
+    tls::TlsConfig,
 };
 
 pub(crate) use self::{
@@ -79,6 +83,10 @@ pub struct Config {
     pub cors: CorsConfig,
     /// `[security]`: which pages may connect, and whom to believe about clients.
     pub security: SecurityConfig,
+    /// `[tls]`: encryption of the connections that are accepted.
+    pub tls: TlsConfig,
+    /// `[auth]`: what clients have to show.
+    pub auth: AuthConfig,
     /// `[rates]`: how fast clients may go.
     pub rates: RatesConfig,
     /// `[limits]`: a cap on everything that a peer can fill.

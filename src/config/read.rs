@@ -5,8 +5,9 @@ use std::{env, ffi::OsString, fs, io, path::Path};
 use serde::Deserialize;
 
 use super::{
-    Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RatesConfig, RecoveryConfig,
-    RedisConfig, SecurityConfig, ServerConfig, SocketIoConfig, environment, secrets,
+    AuthConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RatesConfig,
+    RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig, SocketIoConfig, TlsConfig,
+    environment, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -20,6 +21,8 @@ pub(super) struct RawConfig {
     redis: RedisConfig,
     cors: CorsConfig,
     security: SecurityConfig,
+    tls: TlsConfig,
+    auth: AuthConfig,
     rates: RatesConfig,
     limits: Limits,
     log: LogConfig,
@@ -37,6 +40,8 @@ impl TryFrom<RawConfig> for Config {
             redis,
             cors,
             security,
+            tls,
+            auth,
             rates,
             limits,
             log,
@@ -49,6 +54,8 @@ impl TryFrom<RawConfig> for Config {
             redis,
             cors,
             security,
+            tls,
+            auth,
             rates,
             limits,
             log,
@@ -225,6 +232,9 @@ mod tests {
             "redis",
             "cors",
             "security",
+            "tls",
+            "auth",
+            "auth.jwt",
             "rates",
             "limits",
             "log",
@@ -262,7 +272,7 @@ mod tests {
                 .map(|(key, _)| key.to_owned())
                 .filter(|key| !key.contains(' '))
                 .collect();
-            let tables = ["cookie", "per_message_deflate", "http_compression"];
+            let tables = ["cookie", "per_message_deflate", "http_compression", "jwt"];
             let mut known: Vec<_> = known
                 .into_iter()
                 .filter(|key| !tables.contains(&key.as_str()))
@@ -409,7 +419,7 @@ mod tests {
     #[test]
     fn an_unknown_key_like_no_other_lists_those_that_exist() {
         assert!(wrong("[log]\nzzz = 1").ends_with("unknown key `zzz`: the keys here are filter"));
-        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, security, rates, limits, log"));
+        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, security, tls, auth, rates, limits, log"));
     }
 
     #[test]

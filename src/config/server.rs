@@ -57,7 +57,7 @@ pub struct ServerConfig {
     /// the PROXY protocol, version 1 or 2, which names the client.
     ///
     /// Default `false`. If so, one from there without the header is closed; one from elsewhere is served without it. Only
-    /// with the carrier `direct`.
+    /// with the carrier `direct`, or with TLS.
     pub proxy_protocol: bool,
 }
 

@@ -3,8 +3,9 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Carrier, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits, Origins, Rate,
-    RatesConfig, RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig, SocketIoConfig,
+    Carrier, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, JwtConfig, Limits,
+    Origins, Rate, RatesConfig, RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig,
+    SocketIoConfig, TlsConfig,
     syntax::{is_free_event, is_origin, is_token},
 };
 
@@ -31,7 +32,9 @@ impl Config {
         recovery(&mut self.recovery)?;
         redis(&mut self.redis)?;
         cors(&mut self.cors)?;
-        security(&mut self.security, &self.server)?;
+        tls(&self.tls, &self.server)?;
+        security(&mut self.security, &self.server, &self.tls)?;
+        jwt(&self.auth.jwt)?;
         rates(&self.rates)?;
         limits(&mut self.limits)?;
         Ok(self)
@@ -247,7 +250,25 @@ fn origins(key: &'static str, list: &mut [String]) -> Checked {
     Ok(())
 }
 
-fn security(security: &mut SecurityConfig, server: &ServerConfig) -> Checked {
+fn tls(tls: &TlsConfig, server: &ServerConfig) -> Checked {
+    let is_empty = |path: &std::path::Path| path.as_os_str().is_empty();
+    ensure(
+        is_empty(&tls.cert) == is_empty(&tls.key),
+        if is_empty(&tls.key) {
+            "tls.key"
+        } else {
+            "tls.cert"
+        },
+        "is empty; certificate and key are given together",
+    )?;
+    ensure(
+        !tls.is_on() || server.carrier == Carrier::Mounted,
+        "tls.cert",
+        "needs server.carrier = \"mounted\": the direct carrier reads the TCP connection itself",
+    )
+}
+
+fn security(security: &mut SecurityConfig, server: &ServerConfig, tls: &TlsConfig) -> Checked {
     origins("security.allowed_origins", &mut security.allowed_origins)?;
     ensure(
         !server.proxy_protocol || !security.trusted_proxies.is_empty(),
@@ -255,10 +276,67 @@ fn security(security: &mut SecurityConfig, server: &ServerConfig) -> Checked {
         "is true, but security.trusted_proxies is empty: it says from which addresses the PROXY header is believed",
     )?;
     ensure(
-        !server.proxy_protocol || server.carrier == Carrier::Direct,
+        !server.proxy_protocol || server.carrier == Carrier::Direct || tls.is_on(),
         "server.proxy_protocol",
-        "needs server.carrier = \"direct\"",
+        "needs server.carrier = \"direct\", or tls",
     )
+}
+
+fn jwt(jwt: &JwtConfig) -> Checked {
+    let n_secret = jwt.secret.as_bytes().len();
+    let n_keys = [
+        n_secret > 0,
+        !jwt.public_key.as_os_str().is_empty(),
+        !jwt.jwks.is_empty(),
+    ]
+    .into_iter()
+    .filter(|is_given| *is_given)
+    .count();
+    ensure(
+        jwt.namespaces.is_empty() || n_keys > 0,
+        "auth.jwt.namespaces",
+        "needs a key: one of auth.jwt.secret, public_key and jwks",
+    )?;
+    ensure(
+        n_keys < 2,
+        "auth.jwt",
+        "has several of secret, public_key and jwks; it has one",
+    )?;
+    for name in &jwt.namespaces {
+        let plain = name.strip_suffix('*').unwrap_or(name);
+        ensure(
+            name == "*" || (plain.starts_with('/') && !plain.contains('*')),
+            "auth.jwt.namespaces",
+            format!("has `{name}`; it is `/`, `/chat`, `/game-*` or `*`"),
+        )?;
+    }
+    // Source: RFC 7518, section 3.2.
+    ensure(
+        n_secret == 0 || n_secret >= 32,
+        "auth.jwt.secret",
+        format!("has {n_secret} bytes; it has at least 32"),
+    )?;
+    ensure(
+        !jwt.token.is_empty(),
+        "auth.jwt.token",
+        "is empty; it names a member of the payload",
+    )?;
+    ensure(
+        is_free_event(&jwt.refresh_event),
+        "auth.jwt.refresh_event",
+        format!(
+            "is {:?}; it is a name of at most 255 bytes that the protocol has not taken",
+            jwt.refresh_event
+        ),
+    )?;
+    lasts(
+        "auth.jwt.jwks_refresh",
+        jwt.jwks_refresh,
+        Duration::from_secs(1),
+    )?;
+    lasts("auth.jwt.jwks_cooldown", jwt.jwks_cooldown, SHORTEST)?;
+    lasts("auth.jwt.leeway", jwt.leeway, Duration::ZERO)?;
+    lasts("auth.jwt.grace", jwt.grace, Duration::ZERO)
 }
 
 fn rates(rates: &RatesConfig) -> Checked {

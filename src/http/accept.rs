@@ -6,6 +6,9 @@ use std::rc::Rc;
 use actix_http::error::DispatchError;
 use actix_rt::net::TcpStream;
 
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
 use super::arrivals::Arrivals;
 use super::proxies;
 use super::proxy_protocol::{self, ProxyError};
@@ -61,6 +64,46 @@ impl Entrance {
                 Err(closed())
             }
         }
+    }
+}
+
+/// [`Entrance`] of a listener with TLS.
+pub(super) struct Encrypting {
+    entrance: Rc<Entrance>,
+    acceptor: TlsAcceptor,
+}
+
+impl Encrypting {
+    pub(super) fn new(entrance: Rc<Entrance>, acceptor: TlsAcceptor) -> Rc<Self> {
+        Rc::new(Self { entrance, acceptor })
+    }
+
+    /// As [`Entrance::enter`], and the handshake of TLS.
+    ///
+    /// # Errors
+    /// It does not begin as it should; it is closed.
+    pub(super) async fn enter(
+        self: Rc<Self>,
+        stream: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, Option<SocketAddr>), DispatchError> {
+        let (stream, client) = Rc::clone(&self.entrance).enter(stream).await?;
+        let arrivals = &self.entrance.arrivals;
+        let Some(waiting) = arrivals.admit(&stream) else {
+            return Err(closed());
+        };
+        let handshake = self.acceptor.accept(stream);
+        let accepted = tokio::time::timeout(arrivals.patience(), handshake).await;
+        let accepted = accepted.map_err(|_| closed())?;
+        waiting.has_spoken();
+        accepted.map(|stream| (stream, client)).map_err(|err| {
+            self.entrance
+                .server
+                .shared()
+                .metrics
+                .count(Counter::TlsFailed);
+            log::debug!("a connection is closed client={client:?} why=no tls err={err}");
+            closed()
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use futures_util::future::Either;
+use tokio_rustls::server::TlsStream;
 
-use super::accept::Entrance;
+use super::accept::{Encrypting, Entrance};
 use super::arrivals::{Arrivals, Silent};
 use super::request::Facts;
+use super::tls::{Certificates, Encrypted};
 use super::{Endpoint, configure, engine, upgrade};
 use crate::carrier::{Direct, direct};
 use crate::config::{Carrier, ServerConfig};
@@ -52,7 +55,10 @@ pub(crate) fn run(
     actix_rt::System::new().block_on(async move {
         match listening.config.carrier {
             Carrier::Direct => listening.direct().await,
-            Carrier::Mounted => listening.mounted().await,
+            Carrier::Mounted => match first.shared().certificates.clone() {
+                None => listening.mounted().await,
+                Some(certificates) => listening.encrypted(certificates).await,
+            },
         }
     })
 }
@@ -179,6 +185,59 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .disable_signals()
             .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
             .bind(&address)
+            .map_err(|source| Error::Listen {
+                address: address.clone(),
+                source,
+            })?
+            .run();
+        until_the_end(server, &address, workers, &closing).await
+    }
+}
+
+impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
+    /// As [`Listening::mounted`], with TLS. `HttpServer` would offer HTTP/2, and has no place for the PROXY protocol.
+    async fn encrypted(self, certificates: Arc<Certificates>) -> Result<(), Error> {
+        let Self {
+            address,
+            workers,
+            config,
+            servers,
+            routes,
+        } = self;
+        let acceptor = certificates
+            .acceptor()
+            .map_err(|err| Error::Run(std::io::Error::other(err)))?;
+        let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
+        let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
+        let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let factory = move || {
+            let arrivals = arrivals.clone();
+            let entrance = Entrance::new(servers[0].clone(), arrivals.clone());
+            let entrance = Encrypting::new(entrance, acceptor.clone());
+            let app = App::new()
+                .wrap_fn(|request, app| {
+                    spoken(request.request().conn_data());
+                    app.call(request)
+                })
+                .configure(Self::app(&servers, &routes));
+            let http = HttpService::build()
+                .client_request_timeout(head_timeout)
+                .h1_allow_half_closed(false)
+                .on_connect_ext(move |stream: &TlsStream<TcpStream>, data| {
+                    direct::prepare(stream.get_ref().0, heartbeat);
+                    arrivals.arrived(stream.get_ref().0, data);
+                    data.insert(Encrypted);
+                })
+                .h1(map_config(app, |()| AppConfig::default()));
+            fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
+        };
+        let server = actix_server::Server::build()
+            .workers(workers)
+            .backlog(config.backlog)
+            .max_concurrent_connections(MAX_CONNECTIONS)
+            .disable_signals()
+            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .bind("greenroom", &address, factory)
             .map_err(|source| Error::Listen {
                 address: address.clone(),
                 source,

@@ -14,6 +14,7 @@ pub(crate) mod proxies;
 mod proxy_protocol;
 pub(crate) mod request;
 pub(crate) mod stray;
+pub(crate) mod tls;
 pub(crate) mod upgrade;
 
 use std::pin::Pin;

@@ -8,6 +8,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, Uri};
 
+use super::tls::Encrypted;
 use super::{RequestHead, proxies};
 use crate::metrics::Counter;
 use crate::namespace::Handshake;
@@ -35,7 +36,7 @@ impl<'a> Facts<'a> {
             method: request.method(),
             query: request.query_string(),
             peer: request.peer_addr(),
-            secure: request.app_config().secure(),
+            secure: request.app_config().secure() || request.conn_data::<Encrypted>().is_some(),
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     Close,
     /// The next noop that hurries an upgrade.
     Noop,
+    /// The end of a token.
+    Token,
     /// A poll, after an upgrade whose client has gone.
     Orphan,
 }

@@ -14,7 +14,7 @@ use crate::protocol::socketio::Value;
 /// The HTTP request that opened a session, as handlers and hooks see it.
 ///
 /// Shape (serialized, with the `auth` of the socket it belongs to): the `handshake` object of the
-/// reference, `{headers, time, address, xdomain, secure, issued, url, query, auth}`.
+/// reference, `{headers, time, address, xdomain, secure, issued, url, query, auth}`, and `claims` if it has a token.
 ///
 /// Source: `packages/socket.io/lib/socket-types.ts`, `Handshake`.
 #[derive(Clone, Debug)]
@@ -101,6 +101,8 @@ impl Handshake {
 pub(crate) struct HandshakeObject {
     handshake: Arc<Handshake>,
     auth: Value,
+    /// Of its token, `null` without one. Ours alone; other servers ignore it.
+    claims: Value,
 }
 
 impl HandshakeObject {
@@ -114,6 +116,9 @@ impl HandshakeObject {
         Self {
             handshake: Arc::clone(&socket.handshake),
             auth,
+            claims: socket
+                .claims()
+                .map_or(Value::Null, |claims| claims.all.clone()),
         }
     }
 
@@ -146,11 +151,16 @@ impl HandshakeObject {
                 .member("auth")
                 .cloned()
                 .unwrap_or_else(|| Value::Object(IndexMap::new())),
+            claims: object.member("claims").cloned().unwrap_or_default(),
         }
     }
 
     pub(crate) fn request(&self) -> &Handshake {
         &self.handshake
+    }
+
+    pub(crate) const fn claims(&self) -> &Value {
+        &self.claims
     }
 
     pub(crate) const fn auth(&self) -> &Value {
@@ -169,7 +179,8 @@ impl Serialize for Pairs<'_> {
 impl Serialize for HandshakeObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let handshake = &*self.handshake;
-        let mut map = serializer.serialize_map(Some(9))?;
+        let has_claims = self.claims != Value::Null;
+        let mut map = serializer.serialize_map(Some(9 + usize::from(has_claims)))?;
         map.serialize_entry("headers", &Pairs(&handshake.headers))?;
         map.serialize_entry("time", &http_date(handshake.issued))?;
         map.serialize_entry("address", &handshake.address.map(|ip| ip.to_string()))?;
@@ -182,6 +193,9 @@ impl Serialize for HandshakeObject {
         map.serialize_entry("url", &handshake.url)?;
         map.serialize_entry("query", &Pairs(&handshake.query))?;
         map.serialize_entry("auth", &self.auth)?;
+        if has_claims {
+            map.serialize_entry("claims", &self.claims)?;
+        }
         map.end()
     }
 }
@@ -246,7 +260,8 @@ mod tests {
         assert_eq!(
             serde_json::to_value(HandshakeObject {
                 handshake: Arc::new(handshake),
-                auth: Value::Null
+                auth: Value::Null,
+                claims: Value::Null,
             })
             .unwrap(),
             serde_json::json!({

@@ -14,6 +14,7 @@ mod socket;
 mod socket_rooms;
 mod socket_state;
 mod table;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub use server_event::{ServerAck, ServerEvent};
 pub use socket::{Room, Socket};
 pub(crate) use socket_state::{Opening, SocketInner};
 pub(crate) use table::{NamespaceInner, Namespaces, NotEntered, Predicate};
+pub(crate) use token::{Fresh, require as require_token};
 
 use crate::error::EmitError;
 use crate::protocol::socketio::Args;

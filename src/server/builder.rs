@@ -9,12 +9,13 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
+use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
 use crate::config::{Config, Parser};
 use crate::engine;
 use crate::error::Error;
-use crate::http::{self, Hooks, origin::AllowedOrigins, stray::Strays};
+use crate::http::{self, Hooks, origin::AllowedOrigins, stray::Strays, tls::Certificates};
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::protocol::engineio::SidPrefix;
 use crate::protocol::socketio::Dialect;
@@ -216,6 +217,7 @@ impl ServerBuilder {
             };
             cluster.set_self(name, sid_prefix.as_str().to_owned());
         }
+        let metrics = Arc::default();
         let shared = Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             upper: match application {
@@ -224,14 +226,16 @@ impl ServerBuilder {
             },
             hooks,
             websockets,
-            metrics: Arc::default(),
+            metrics: Arc::clone(&metrics),
             recovery: config
                 .recovery
                 .enabled
                 .then(|| Recovery::new(&config.recovery)),
             strays: strays(cluster.as_ref()),
             origins: AllowedOrigins::new(&config),
+            certificates: Certificates::new(&config.tls)?,
             rates: Rates::new(&config.rates),
+            auth: Auth::new(&config.auth.jwt, &metrics)?.map(Arc::new),
             cluster,
             sid_prefix,
             dialect: match config.socketio.parser {

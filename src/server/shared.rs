@@ -10,12 +10,13 @@ use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use parking_lot::{Mutex, RwLock};
 
+use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::engine;
 use crate::error::EmitError;
-use crate::http::{Hooks, origin::AllowedOrigins, stray::Strays};
+use crate::http::{Hooks, origin::AllowedOrigins, stray::Strays, tls::Certificates};
 use crate::hub::{Command, Fanout, HubHandle, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
@@ -51,6 +52,10 @@ pub(crate) struct Shared {
     pub(crate) sid_prefix: SidPrefix,
     pub(crate) strays: Strays,
     pub(crate) origins: AllowedOrigins,
+    /// For TLS, if it is on.
+    pub(crate) certificates: Option<Arc<Certificates>>,
+    /// Checks tokens, if a namespace requires one.
+    pub(crate) auth: Option<Arc<Auth>>,
     /// How fast clients may go, if a rate is set.
     pub(crate) rates: Option<Rates>,
     pub(super) dialect: Dialect,

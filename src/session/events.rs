@@ -134,6 +134,10 @@ impl Session {
         let seated = &sockets.seated[index];
         let socket = Socket::from(Arc::clone(&seated.socket));
         let ack = id.map_or_else(Ack::none, |id| Ack::new(socket.clone(), id));
+        if self.server.auth.is_some() && self.is_refresh(&seated.socket, &name) {
+            let socket = Arc::clone(&seated.socket);
+            return self.refresh_token(socket, &args, ack, ctx);
+        }
         if name.len() > self.server.config.limits.event_name_bytes {
             self.server.metrics.count(Counter::EventRefused);
             log::debug!(

@@ -12,6 +12,7 @@ mod polling;
 mod rates;
 mod reader;
 mod sockets;
+mod token;
 mod upgrade;
 
 use std::cell::RefCell;
@@ -369,6 +370,7 @@ impl Session {
             Timer::Upgrade => self.upgrade_due(ctx),
             Timer::Noop => self.noop_due(),
             Timer::Orphan => self.orphan_due(ctx),
+            Timer::Token => self.token_due(),
             Timer::Packet => self.packet_due(ctx),
             Timer::Close => {
                 if let State::Closing(reason) = self.state {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use bytestring::ByteString;
@@ -16,6 +17,7 @@ use crate::hub::{Member, MemberKey};
 use crate::metrics::Counter;
 use crate::namespace::{
     Disconnecting, Dispatch, NamespaceInner, NotEntered, Opening, Room, Socket, SocketInner,
+    require_token,
 };
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::ProtocolVersion;
@@ -38,6 +40,8 @@ pub(super) struct Seated {
     pub(super) member: MemberKey,
     pub(super) dispatch: Rc<dyn Dispatch>,
     pub(super) is_connected: bool,
+    /// The end of its token for which it was asked for a fresh one.
+    pub(super) asked_for: Option<Duration>,
 }
 
 impl Sockets {
@@ -150,6 +154,7 @@ impl Session {
                 member,
                 dispatch,
                 is_connected: false,
+                asked_for: None,
             });
         }
         let handle = Socket::from(socket);
@@ -164,6 +169,9 @@ impl Session {
         } else {
             definition.middleware.clone()
         };
+        let auth = server.auth.as_ref();
+        let auth = auth.filter(|auth| auth.is_required(name)).cloned();
+        let asks_nobody = middleware.is_empty() && auth.is_none();
         let (hub, entering) = (Rc::clone(&self.hub), handle.clone());
         let enter = move || {
             if let Some(member) = hub.borrow_mut().members.get_mut(member) {
@@ -171,12 +179,10 @@ impl Session {
             }
             entering.join(entering.id());
         };
-        if middleware.is_empty() {
+        if asks_nobody {
             enter();
         }
-        let asked = middleware
-            .is_empty()
-            .then(|| dispatch.connect(handle.clone()));
+        let asked = asks_nobody.then(|| dispatch.connect(handle.clone()));
         if let Some(None) = asked {
             return self.admit(member, Ok(()), restored);
         }
@@ -188,11 +194,14 @@ impl Session {
                 socket: handle.clone(),
                 asked: None,
             };
+            if let Some(auth) = auth {
+                verdict.result = require_token(auth, handle.clone()).await;
+            }
             for middleware in middleware {
-                verdict.result = middleware(handle.clone()).await;
                 if verdict.result.is_err() {
                     break;
                 }
+                verdict.result = middleware(handle.clone()).await;
             }
             if verdict.result.is_err() {
                 // Whoever waits may have gone.
@@ -282,6 +291,7 @@ impl Session {
             .map(|(event, args)| dialect.event(name, None, event, args))
             .collect();
         self.hub.borrow_mut().accept(member, answer, replay);
+        self.watch_tokens();
     }
 
     fn refuse(&self, seated: &Seated, refusal: &Refusal) {

@@ -128,6 +128,12 @@ impl Ws {
         }
     }
 
+    /// Opens a WebSocket at a URL, and nothing more.
+    pub(crate) async fn at(url: &str) -> Self {
+        let connecting = tokio_tungstenite::connect_async(url);
+        Self(within("a websocket", connecting).await.unwrap().0)
+    }
+
     pub(crate) async fn open(listening: &Listening) -> Self {
         Self::try_open(listening).await.unwrap()
     }
