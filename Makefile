@@ -13,7 +13,7 @@ export TARGETS ?= reference,subject
 
 VENV := tests/clients/python/.venv
 
-.PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-browser test-python servers clean
+.PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-deploy test-browser test-python servers clean
 
 run: page
 	exec cargo run --release --bin greenroom
@@ -38,6 +38,7 @@ test-outside:
 	$(MAKE) --no-print-directory --jobs=1 test-cluster
 	$(MAKE) --no-print-directory --jobs=1 test-python
 	$(MAKE) --no-print-directory --jobs=1 test-nginx
+	$(MAKE) --no-print-directory --jobs=1 test-deploy
 	$(MAKE) --no-print-directory --jobs=1 test-browser
 
 prepare:
@@ -54,7 +55,7 @@ test-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 test-node: servers tests/node_modules/.package-lock.json
-	node --test --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
+	node --test --test-concurrency=2 --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
 
 # Most of the time of these files is waiting for others: several at once cost little.
 test-cluster: servers tests/node_modules/.package-lock.json $(VENV)/installed
@@ -65,6 +66,9 @@ test-python: servers tests/node_modules/.package-lock.json $(VENV)/installed
 
 test-nginx: servers tests/node_modules/.package-lock.json
 	node --test --test-reporter=spec tests/nginx/*.test.mjs
+
+test-deploy: servers tests/node_modules/.package-lock.json $(VENV)/installed
+	node --test --test-reporter=spec tests/deploy/*.test.mjs
 
 test-browser: servers static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
 	node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js
@@ -78,9 +82,10 @@ servers:
 	npm ci --no-audit --no-fund --prefix $*
 	touch $@
 
-$(VENV)/installed: tests/clients/python/requirements.txt tests/clients/python/emitters.txt
+$(VENV)/installed: tests/clients/python/requirements.txt tests/clients/python/emitters.txt tests/deploy/requirements.txt
 	python3 -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
+	$(VENV)/bin/pip install --quiet --require-hashes --only-binary :all: -r tests/deploy/requirements.txt
 	$(VENV)/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps -r tests/clients/python/emitters.txt
 	touch $@
 

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::protocol::socketio::{Args, Value};
 pub use crate::protocol::socketio::{ArgsError, EncodeError};
+use crate::throttle::throttled;
 
 /// What keeps a server from starting or from ending well.
 #[derive(Debug, Error)]
@@ -30,9 +31,20 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A backend or a receiver of webhooks is at an `https://` address, and there is nothing to judge it by.
+    #[error("cannot read the certificates of the system")]
+    Certificates(#[source] std::io::Error),
     /// The server ended with an error.
     #[error("the server ended")]
     Run(#[source] std::io::Error),
+    /// The server was told to end, and somebody was cut off.
+    #[error("{why}; sessions cut off: {n_sessions}")]
+    Cut {
+        /// The time was over, or there was a second signal.
+        why: &'static str,
+        /// How many sessions were still there. None, if it was only requests.
+        n_sessions: usize,
+    },
 }
 
 /// Why an event was not sent.
@@ -106,7 +118,10 @@ impl Refusal {
     pub fn with_data<T: Serialize>(mut self, data: T) -> Self {
         match to_value(&data) {
             Ok(data) => self.data = Some(data),
-            Err(err) => log::error!("the data of a refusal cannot be serialized err={err}"),
+            Err(err) => throttled!(
+                error,
+                "the data of a refusal cannot be serialized err={err}"
+            ),
         }
         self
     }

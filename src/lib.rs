@@ -48,9 +48,11 @@
 //! | write a handler | [`Handlers`], [`Event`] and [`On`], [`Connect`], [`Ack`], [`Socket`] |
 //! | emit from anywhere | [`Server`], [`Namespace`], [`Broadcast`] |
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
-//! | emit from a program that is no server | [`Emitter`] |
+//! | handle events in another language | [`backend`] |
+//! | emit from a program that is no server | [`Emitter`], or over HTTP the [`api()`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
+//! | watch it | [`monitoring`], [`Server::counters`], [`Server::trouble`] |
 //! | configure it | [`config`] |
 //! | use Engine.IO, or WebSockets, alone | [`engine`], [`WebSocketRoute`] |
 //! | understand the wire | [`protocol`] |
@@ -104,6 +106,7 @@
 //!    all are there or the time is up. What is there then is the answer, with the names of the silent.
 //! 7. **The end.** Whatever ends a session goes through one function, `Session::finish`: handlers are told
 //!    (rooms still readable), hub and registry forget, the transport gets a last word.
+//! 8. **The end of a server** is [`Server::drain`]: each hub gives each of its sessions a moment in which it ends so.
 //!
 //! ## Two carriers
 //!
@@ -113,6 +116,12 @@
 //! connection reach the session in messages, one chunk at a time, because its stream may be polled on
 //! another worker. `actix_web_actors` answers the mounted handshake; its codec is not used, since it hides
 //! the bits that compression needs and leaves fragments unjoined.
+//!
+//! ## Programs elsewhere
+//!
+//! [`backend`] is a handler as anybody could write one: a relay per worker, which posts what sockets do and carries out the
+//! answers. Webhooks are told by session and registry, whatever the handlers are; a courier on a thread of its own delivers
+//! them. Both go through `outbound`, the one place that makes requests. Neither is on the delivery path.
 //!
 //! ## Redis
 //!
@@ -136,9 +145,11 @@
 //!
 //! ## Bounds
 //!
-//! Every buffer that a peer can fill has a cap in [`config::Limits`]. A client whose handler is full is not
+//! Every buffer that a peer can fill has a cap in [`config::Limits`], and one that a backend can fill in
+//! [`config::ApiConfig`]. A client whose handler is full is not
 //! read until there is room; one that does not read is ended when its outbox is full. Refusals are counted by
-//! cause ([`Server::counters`]).
+//! cause ([`Server::counters`]). What is frequent (packets, events, deliveries) each hub counts for itself, in plain numbers;
+//! hubs are asked for them when somebody reads [the metrics](monitoring).
 //!
 //! ## What is hot
 //!
@@ -147,7 +158,9 @@
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. The socket write is most of a delivery: elsewhere clarity wins.
 
+mod api;
 mod auth;
+pub mod backend;
 mod carrier;
 mod cluster;
 pub mod config;
@@ -159,6 +172,7 @@ mod http;
 mod hub;
 mod metrics;
 mod namespace;
+mod outbound;
 pub mod protocol;
 mod publisher;
 mod rates;
@@ -169,28 +183,29 @@ mod server;
 mod session;
 mod subscriber;
 pub mod testing;
+mod throttle;
+mod webhooks;
 
+pub use api::api;
 pub use carrier::raw::{WebSocket, WebSocketMessage, WebSocketRoute};
 pub use emitter::{Emitter, EmitterBroadcast, EmitterError};
 pub use error::{AckError, ArgsError, EmitError, EncodeError, Error, JoinError, Refusal, to_value};
-pub use http::{HeaderHook, RequestHead, pages::pages};
+pub use http::{HeaderHook, RequestHead, monitor::monitoring, pages::pages};
 pub use namespace::{
     Ack, Answer, Answers, Broadcast, Connect, Disconnect, Disconnecting, Event, Gathered, Handlers,
     Handshake, IntoRooms, Namespace, On, RemoteSocket, Room, RoomEvent, ServerAck, ServerEvent,
-    Silent, Socket, per_worker, shared,
+    Silent, Socket, per_worker, shared, user_room,
 };
 pub use protocol::DisconnectReason;
 pub use protocol::engineio::{ProtocolVersion, SocketId, Transport};
 pub use protocol::socketio::{Args, Binary, Value};
 pub use registry::{DeadNode, GcError, GcReport, gc};
-pub use server::{Server, ServerBuilder};
+pub use server::{Node, Nodes, Server, ServerBuilder};
 
-/// The code of the guides, compiled.
+// The code of the guide is compiled and run by the tests.
 #[cfg(doctest)]
-mod guides {
-    #[doc = include_str!("../docs/handlers.md")]
-    struct Handlers;
-}
+#[doc = include_str!("../docs/handlers.md")]
+struct HandlersGuide;
 
 /// What most programs need: `use greenroom::prelude::*;`.
 pub mod prelude {

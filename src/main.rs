@@ -3,46 +3,73 @@
 mod cli;
 
 use std::error::Error as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use greenroom::config::Config;
 use greenroom::handlers::chat;
-use greenroom::{Error, Server, pages};
+use greenroom::{Error, Server, backend, pages};
 
-use cli::{CommandLine, Failure};
+use cli::{CommandLine, Failure, logging};
 
 /// glibc's allocator grows and shrinks its arenas with every burst of polls: a system call per six of them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Something in the settings or on the command line is wrong; clap ends with the same.
-const EXIT_CONFIG: u8 = 2;
-
 fn main() -> ExitCode {
     match CommandLine::read().run(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("greenroom: {}", explain(&failure));
-            match failure.is_of_the_settings() {
-                true => EXIT_CONFIG.into(),
-                false => ExitCode::FAILURE,
-            }
+            logging::last_words(&explain(&failure));
+            failure.exit_code().into()
         }
     }
 }
 
-fn serve(config: Config) -> Result<(), Error> {
-    let filter = env_logger::Env::default().default_filter_or(&config.log.filter);
-    env_logger::Builder::from_env(filter).init();
+fn serve(config: Config, file: Option<&Path>) -> Result<(), Error> {
+    logging::start(&config.log);
     let folder = config.server.static_dir.clone();
-    let chat = chat::handlers(&config);
-    Server::builder()
-        .config(config)
-        .namespace("/", chat)
-        .build()?
-        .run_with(move |app| {
-            app.service(pages(&folder));
-        })
+    let mut builder = Server::builder();
+    for settings in &config.backends {
+        let handlers = backend::handlers(settings, &config)?;
+        builder = builder.namespace(&settings.namespace, handlers);
+    }
+    // Who has a backend for the root namespace has an application, and no use for the chat.
+    if !config
+        .backends
+        .iter()
+        .any(|backend| backend.namespace == "/")
+    {
+        builder = builder.namespace("/", chat::handlers(&config));
+    }
+    let server = builder.config(config).build()?;
+    say_hello(&server, file);
+    server.run_with(move |app| {
+        app.service(pages(&folder));
+    })
+}
+
+/// The first line of the log: all that one asks first of a server whose log one reads.
+fn say_hello(server: &Server, file: Option<&Path>) {
+    let config = &server.config().server;
+    let file = file.map_or("none".into(), Path::to_string_lossy);
+    let inside = config.internal_port.map_or("none".to_owned(), |port| {
+        format!("{}:{port}", config.internal_host)
+    });
+    log::info!(
+        "greenroom {} starts pid={} mode={} node={} address={}:{} internal={inside} workers={} config={file}",
+        env!("CARGO_PKG_VERSION"),
+        std::process::id(),
+        if server.node().is_some() {
+            "redis"
+        } else {
+            "memory"
+        },
+        server.node().unwrap_or("none"),
+        config.host,
+        config.port,
+        config.n_workers(),
+    );
 }
 
 /// An error and its causes in one line.

@@ -11,6 +11,13 @@ macro_rules! counters {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Counter { $($(#[$doc])* $variant,)* }
 
+        impl Counter {
+            /// Its name.
+            pub(crate) const fn name(self) -> &'static str {
+                NAMES[self as usize]
+            }
+        }
+
         const NAMES: &[&str] = &[$($name),*];
     };
 }
@@ -100,29 +107,77 @@ counters! {
     ClusterForeign => "cluster_foreign",
     /// Answers of other servers that came too late or that nobody asked for.
     UnknownAnswer => "unknown_answer",
+    /// Calls that a backend did not answer in time.
+    BackendTimeout => "backend_timeout",
+    /// Calls of a backend whose turn did not come in time.
+    BackendBusy => "backend_busy",
+    /// Calls that did not reach a backend, or whose connection broke.
+    BackendUnreachable => "backend_unreachable",
+    /// Calls that a backend answered with a status that is none of success.
+    BackendStatus => "backend_status",
+    /// Calls that a backend answered with more than it may.
+    BackendTooLarge => "backend_too_large",
+    /// Calls that a backend answered with what makes no sense.
+    BackendGarbage => "backend_garbage",
+    /// Tries to deliver a webhook that failed.
+    WebhookFailed => "webhook_failed",
+    /// Webhooks that were given up.
+    WebhookDead => "webhook_dead",
+    /// Webhooks that were not sent because their queue was full.
+    WebhookDropped => "webhook_dropped",
+    /// Requests of backends that were refused.
+    ApiRefused => "api_refused",
 }
+
+/// How many numbered errors Engine.IO has for handshakes.
+pub(crate) const N_HANDSHAKE_CODES: usize = 6;
 
 /// The counters of a server.
 #[derive(Debug)]
-pub(crate) struct Metrics([AtomicU64; NAMES.len()]);
+pub(crate) struct Metrics {
+    causes: [AtomicU64; NAMES.len()],
+    /// Refused handshakes by the number of the error.
+    refused: [AtomicU64; N_HANDSHAKE_CODES],
+}
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; NAMES.len()])
+        Self {
+            causes: [const { AtomicU64::new(0) }; NAMES.len()],
+            refused: [const { AtomicU64::new(0) }; N_HANDSHAKE_CODES],
+        }
     }
 }
 
 impl Metrics {
     pub(crate) fn count(&self, counter: Counter) {
-        self.0[counter as usize].fetch_add(1, Ordering::Relaxed);
+        self.causes[counter as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handshake was refused with a numbered error.
+    pub(crate) fn count_refused(&self, code: u8) {
+        self.count(Counter::HandshakeRefused);
+        if let Some(n) = self.refused.get(usize::from(code)) {
+            n.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self, counter: Counter) -> u64 {
+        self.causes[counter as usize].load(Ordering::Relaxed)
+    }
+
+    /// How many handshakes each numbered error has refused.
+    pub(crate) fn refused(&self) -> [u64; N_HANDSHAKE_CODES] {
+        std::array::from_fn(|code| self.refused[code].load(Ordering::Relaxed))
     }
 
     /// All counters with their names.
     pub(crate) fn read(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        NAMES
-            .iter()
-            .copied()
-            .zip(self.0.iter().map(|counter| counter.load(Ordering::Relaxed)))
+        NAMES.iter().copied().zip(
+            self.causes
+                .iter()
+                .map(|counter| counter.load(Ordering::Relaxed)),
+        )
     }
 }
 
@@ -138,5 +193,15 @@ mod tests {
         metrics.count(Counter::Recovered);
         let counted: Vec<_> = metrics.read().filter(|(_, n)| *n > 0).collect();
         assert_eq!(counted, [("parse_error", 1), ("recovered", 2)]);
+    }
+
+    #[test]
+    fn refused_handshakes_are_counted_by_their_number_too() {
+        let metrics = Metrics::default();
+        for code in [1, 1, 5, 6] {
+            metrics.count_refused(code);
+        }
+        assert_eq!(metrics.refused(), [0, 2, 0, 0, 0, 1]);
+        assert_eq!(metrics.get(Counter::HandshakeRefused), 4);
     }
 }

@@ -41,12 +41,16 @@ async fn run(cluster: Arc<Cluster>) {
                 backoff.reset();
                 cluster.set_link(Some(link.clone()));
                 cluster.health.up(Part::Publish);
-                cluster.send_canary();
-                let err = publish(&cluster, &link).await;
+                let (err, n_lost) = match try_out(&cluster, &link).await {
+                    Ok(()) => publish(&cluster, &link).await,
+                    Err(err) => (err, 0),
+                };
                 cluster.set_link(None);
                 cluster
                     .health
                     .down(Part::Publish, &err, err.needs_operator());
+                // What was on its way is lost in this outage, not before it.
+                cluster.health.lose(n_lost);
             }
             Err(err) => cluster
                 .health
@@ -56,12 +60,18 @@ async fn run(cluster: Arc<Cluster>) {
     }
 }
 
-/// Publishes until the connection breaks. One batch is on its way at a time; what comes meanwhile is the
-/// next one, so that Redis wakes once for many.
-async fn publish(cluster: &Cluster, link: &Link) -> LinkError {
+/// Publishes until the connection breaks: why, and how many messages were on their way. One batch is at a time; what
+/// comes meanwhile is the next one, so that Redis wakes once for many.
+async fn publish(cluster: &Cluster, link: &Link) -> (LinkError, usize) {
     let mut is_refused = false;
     loop {
-        let batch = cluster.publications.next(BATCH_BYTES).await;
+        let batch = tokio::select! {
+            batch = cluster.publications.next(BATCH_BYTES) => batch,
+            () = cluster.health.doubted(Part::Publish) => match try_out(cluster, link).await {
+                Ok(()) => continue,
+                Err(err) => return (err, 0),
+            },
+        };
         let n_messages = batch.len();
         let commands = batch.iter().map(command).collect();
         match link.pipeline(commands).await {
@@ -80,13 +90,17 @@ async fn publish(cluster: &Cluster, link: &Link) -> LinkError {
                     log::info!("redis publishes again");
                 }
             }
-            Err(err) => {
-                // Perhaps they were published, perhaps not: once at most.
-                cluster.health.lose(n_messages);
-                return err;
-            }
+            // Perhaps they were published, perhaps not: once at most.
+            Err(err) => return (err, n_messages),
         }
     }
+}
+
+/// Whether the connection works, and whether what is published is heard: with nothing to say nobody would notice.
+async fn try_out(cluster: &Cluster, link: &Link) -> Result<(), LinkError> {
+    link.pipeline(vec![command(&cluster.canary())]).await?;
+    cluster.health.works(Part::Publish);
+    Ok(())
 }
 
 fn command(publication: &Publication) -> redis::Cmd {

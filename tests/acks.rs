@@ -479,3 +479,30 @@ fn acks_have_the_form_of_the_protocol() {
         assert_eq!(hearing.event().await.name(), "still here");
     });
 }
+
+#[test]
+fn answers_that_nobody_has_room_for_are_counted() {
+    on_actix(async {
+        let mut lobby = lobby(Config::default());
+        let (mut a, _) = lobby.join().await;
+        let (mut b, _) = lobby.join().await;
+        // `"12345"` is seven bytes of JSON.
+        for (most, most_bytes, kept) in [(2, 14, 2), (1, 14, 1), (2, 13, 1), (2, 6, 0), (0, 14, 0)]
+        {
+            let asked = lobby
+                .server
+                .root()
+                .timeout(LONG)
+                .max_answers(most, most_bytes);
+            let (answers, (), ()) = tokio::join!(
+                asked.emit_with_ack("ask", ()),
+                answer(&mut a, "12345"),
+                answer(&mut b, "12345")
+            );
+            let answers = answers.unwrap();
+            let found = (answers.responses.len(), answers.left_out, answers.missing);
+            assert_eq!(found, (kept, 2 - kept, 0), "{most} {most_bytes}");
+            assert_eq!(answers.is_complete(), kept == 2);
+        }
+    });
+}

@@ -21,8 +21,16 @@ const LAYERS: &[(&str, &str)] = &[
     ("rates", "pure: how far over a rate a client is"),
     ("auth", "tokens and keys; knows no socket"),
     (
+        "throttle",
+        "keeps lines of the log from repeating; knows nobody",
+    ),
+    (
         "error",
         "what users of the crate can meet, made of errors from below",
+    ),
+    (
+        "outbound",
+        "requests to programs elsewhere; does not know what is said in them",
     ),
     (
         "carrier",
@@ -43,13 +51,19 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     ("recovery", "keeps what clients missed, per room and socket"),
     ("engine", "Engine.IO without Socket.IO on top"),
+    ("webhooks", "tells programs elsewhere of sockets and rooms"),
     (
         "session",
         "one per client: drives the protocol, tells hub and namespaces",
     ),
     ("http", "requests into sessions, sessions into responses"),
     ("server", "puts everything together"),
+    (
+        "api",
+        "HTTP for backends, written as a program would be; a listener of our own has it",
+    ),
     ("prelude", "the face of the crate, for the handlers below"),
+    ("backend", "handlers that are programs elsewhere"),
     ("handlers", "written as any handler author would"),
     (
         "testing",
@@ -115,6 +129,7 @@ const UPWARD: &[(&str, &str, &str)] = &[
         "a session finds namespaces and limits in `Shared`",
     ),
     ("http", "server", "an endpoint serves one `Shared`"),
+    ("http", "api", "the listener of our own serves it"),
 ];
 
 /// Files that have a second subject still: to be split, and no model for others. They may not grow.
@@ -140,6 +155,11 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
         "options of sockets are set where the sockets are made",
     ),
     ("toml", &["config/"], "nobody else reads files"),
+    (
+        "hyper_util",
+        &["outbound/client.rs"],
+        "one file makes requests",
+    ),
 ];
 
 /// What pure code does not name: no actors, no runtime, no network, no clock of its own.

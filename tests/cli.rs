@@ -275,6 +275,7 @@ impl Node {
     fn start(redis: &Redis) -> Self {
         let mut child = command(&[])
             .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("RUST_LOG", "info")])
+            .env("GREENROOM_LOG__FORMAT", "human")
             .env("REDIS_URL", redis.url())
             .env("GREENROOM_REDIS__LEASE", "300ms")
             .stdout(Stdio::null())

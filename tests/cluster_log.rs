@@ -98,6 +98,19 @@ fn an_outage_is_one_line_in_and_one_out() {
             );
             assert!(line_out.contains("lost_messages="), "{line_out}");
         }
+        // One that is over before the connections that are idle have been used is one outage all the same.
+        redis.kill();
+        redis.restart();
+        eventually("all three are there again", || {
+            let clients = redis.cli(&["-a", "a-secret", "CLIENT", "LIST"]);
+            clients.lines().count() == 3 + 1
+        })
+        .await;
+        eventually("redis is back", || LINES.n("redis is back") > 0).await;
+        node.is_well().await;
+        let lines = LINES.take();
+        let levels: Vec<_> = lines.iter().map(|(level, _)| *level).collect();
+        assert_eq!(levels, [Level::Warn, Level::Info], "{lines:?}");
         // What only an operator can mend is an error, once.
         let mut wrong = config.clone();
         wrong.redis.uri = format!("redis://:a-secret-too@127.0.0.1:{}", redis.port());

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use greenroom::config::Config;
+use greenroom::config::{Config, Secret};
 use greenroom::testing::{Client, ClientError};
 use greenroom::{Server, Socket};
 use parking_lot::Mutex;
@@ -51,7 +51,7 @@ fn guarded(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
     let jwt = &mut config.auth.jwt;
     jwt.namespaces = vec!["/".to_owned()];
-    jwt.secret = SECRET.to_owned().into();
+    jwt.secret = Secret::new(SECRET);
     jwt.leeway = Duration::ZERO;
     change(&mut config);
     config
@@ -340,7 +340,7 @@ impl Issuer {
     fn config(&self, cooldown: Duration) -> Config {
         guarded(|config| {
             let jwt = &mut config.auth.jwt;
-            jwt.secret = String::new().into();
+            jwt.secret = Secret::default();
             jwt.jwks = self.url.clone();
             jwt.jwks_cooldown = cooldown;
         })
@@ -459,7 +459,7 @@ fn a_file_with_keys_is_read_again_and_half_a_file_is_not_taken() {
         std::fs::write(file.path(), set(&[&old])).unwrap();
         let config = guarded(|config| {
             let jwt = &mut config.auth.jwt;
-            jwt.secret = String::new().into();
+            jwt.secret = Secret::default();
             jwt.jwks = file.path().to_str().unwrap().to_owned();
             jwt.jwks_refresh = Duration::from_secs(1);
             jwt.jwks_cooldown = LONG;
@@ -483,7 +483,7 @@ fn a_file_with_keys_is_read_again_and_half_a_file_is_not_taken() {
 fn a_server_does_not_start_without_keys_that_it_can_use() {
     let problem = |change: fn(&mut greenroom::config::JwtConfig)| {
         let config = guarded(|config| {
-            config.auth.jwt.secret = String::new().into();
+            config.auth.jwt.secret = Secret::default();
             change(&mut config.auth.jwt);
         });
         let err = Server::builder().config(config).build().unwrap_err();

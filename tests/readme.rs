@@ -498,6 +498,7 @@ impl Running {
     fn start(mut command: Command) -> Self {
         let mut child = command
             .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("RUST_LOG", "info")])
+            .env("GREENROOM_LOG__FORMAT", "human")
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

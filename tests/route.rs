@@ -1,12 +1,19 @@
 //! Sessions of other nodes: what a client reads that asks for one here, and what is counted.
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+#[path = "support/redis.rs"]
+#[allow(unreachable_pub, reason = "tests inside the crate have it too")]
+mod servers;
 mod support;
 
-use greenroom::config::{Carrier, Config};
+use std::time::Duration;
 
-use support::tcp::{get, http, listen, open_polling, post};
-use support::{counter, ear, on_actix};
+use greenroom::config::Config;
+
+use servers::Redis;
+use support::log::{alone, lines, logged};
+use support::tcp::{CARRIERS, get, http, listen, open_polling, post};
+use support::{counter, ear, eventually};
 
 /// The end of a sid: worker and random symbols.
 const TAIL: &str = "AlvVI97HAXpY6yYWAAACx";
@@ -20,8 +27,8 @@ fn upgrade(sid: &str) -> String {
 
 #[test]
 fn a_session_of_another_node_is_unknown_and_counted() {
-    on_actix(async {
-        for carrier in [Carrier::Direct, Carrier::Mounted] {
+    alone(async {
+        for carrier in CARRIERS {
             let mut config = Config::default();
             config.server.carrier = carrier;
             config.engine.sid_prefix = "a.".to_owned();
@@ -53,6 +60,53 @@ fn a_session_of_another_node_is_unknown_and_counted() {
                 }
                 let counted = counter(&listening.server, "foreign_session");
                 assert_eq!(counted, n_counted, "{carrier:?} {route}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_log_names_the_node_that_has_the_session() {
+    alone(async {
+        for carrier in CARRIERS {
+            let redis = Redis::start();
+            let start = async |node: &str, sid_prefix: &str| {
+                let mut config = Config::default();
+                config.server.carrier = carrier;
+                config.engine.sid_prefix = sid_prefix.to_owned();
+                config.redis.uri = redis.url();
+                config.redis.node = node.to_owned();
+                // Nodes look at each other six times as often.
+                config.redis.lease = Duration::from_secs(2);
+                let (handlers, _) = ear();
+                listen(config, |builder| builder.namespace("/", handlers)).await
+            };
+            // The route of the first is made of its name.
+            let (web1, web2) = (format!("{carrier:?}1"), format!("{carrier:?}2"));
+            let (one, two) = (start(&web1, "").await, start(&web2, "b.").await);
+            let (sid_one, sid_two) = (open_polling(&one).await, open_polling(&two).await);
+            let route_one = format!("{web1}.");
+            assert!(sid_one.starts_with(&route_one), "{sid_one}");
+            assert!(sid_two.starts_with("b."), "{sid_two}");
+            eventually("they know each other", || {
+                let known = lines("other nodes live nodes=");
+                [&web1, &web2]
+                    .iter()
+                    .all(|name| known.iter().any(|line| line.ends_with(&***name)))
+            })
+            .await;
+            for (here, sid, owner, route) in [
+                (&one, &sid_two, &web2, "b."),
+                (&two, &sid_one, &web1, &*route_one),
+            ] {
+                let request = get(&format!("&sid={sid}"));
+                let (status, response) = http(here, &request).await;
+                assert_eq!(status, 400, "{response}");
+                let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
+                assert!(response.ends_with(unknown), "{response}");
+                let line = format!("not sticky route={route} node={owner} n_requests=1");
+                logged(&["requests for sessions of another node", &line]).await;
+                assert_eq!(counter(&here.server, "foreign_session"), 1);
             }
         }
     });

@@ -88,8 +88,8 @@ impl Auth {
         }
         let keys = Arc::new(Keys::default());
         let mut source = None;
-        if !config.secret.as_bytes().is_empty() {
-            keys.replace(vec![Key::of_secret(config.secret.as_bytes())]);
+        if !config.secret.is_empty() {
+            keys.replace(vec![Key::of_secret(config.secret.expose().as_bytes())]);
         } else if !config.public_key.as_os_str().is_empty() {
             keys.replace(vec![keys::read_pem(&config.public_key)?]);
         } else {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::keys::{Key, Keys, read_pem, read_set};
 use super::*;
+use crate::config::Secret;
 
 /// Source: RFC 7515, appendix A.1 to A.3; RFC 8037, appendix A.4.
 const TOKENS: &str = include_str!("../../tests/golden/jws/tokens.txt");
@@ -223,7 +224,7 @@ fn namespaces_are_named_or_begin_alike() {
     let auth = |names: &[&str]| {
         let mut config = JwtConfig::default();
         config.namespaces = names.iter().map(ToString::to_string).collect();
-        config.secret = "0123456789abcdef0123456789abcdef".to_owned().into();
+        config.secret = Secret::new("0123456789abcdef0123456789abcdef");
         Auth::new(&config, &metrics).unwrap()
     };
     assert!(auth(&[]).is_none());

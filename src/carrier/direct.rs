@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -146,6 +147,7 @@ impl Direct {
     /// Sends `frames`, ends our side, and waits for the peer to end its own, so that what was sent is
     /// not lost to a reset. Gives up after a few seconds.
     pub(crate) fn end(self: Rc<Self>, frames: Vec<Bytes>, wait_for_peer: bool) {
+        let goodbye = Goodbye::new();
         actix_rt::spawn(async move {
             let orderly = async {
                 let mut queue = VecDeque::from(frames);
@@ -156,6 +158,7 @@ impl Direct {
                     }
                 }
                 let _ = SockRef::from(&self.0).shutdown(std::net::Shutdown::Write);
+                drop(goodbye);
                 if !wait_for_peer {
                     return;
                 }
@@ -174,6 +177,30 @@ impl Direct {
             }
         });
     }
+}
+
+/// How many connections of the process have ended and were not taken all of their last words yet.
+static GOODBYES: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them.
+struct Goodbye;
+
+impl Goodbye {
+    fn new() -> Self {
+        GOODBYES.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        GOODBYES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many clients of the process still have to take what was last said to them.
+pub(crate) fn n_goodbyes() -> usize {
+    GOODBYES.load(Ordering::Relaxed)
 }
 
 /// Returns the buffer of a [`Chunk`] to its worker.

@@ -17,6 +17,7 @@ use actix_web::http::StatusCode;
 use bytes::Bytes;
 
 pub(crate) use direct::Direct;
+pub(crate) use direct::n_goodbyes;
 pub(crate) use mounted::Outlet;
 
 use crate::protocol::engineio::HandshakeError;

@@ -45,8 +45,18 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What the program ends with. The numbers are in the help of the program.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Server(Error::Cut { .. }) => 3,
+            // clap ends with the same.
+            _ if self.is_of_the_settings() => 2,
+            _ => 1,
+        }
+    }
+
     /// Whether it can be mended where the command was typed or the settings were written.
-    pub(crate) fn is_of_the_settings(&self) -> bool {
+    fn is_of_the_settings(&self) -> bool {
         match self {
             Self::Config(_)
             | Self::NoRedis

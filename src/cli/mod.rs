@@ -3,6 +3,7 @@
 mod emit;
 mod failure;
 mod gc;
+pub(crate) mod logging;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,10 +17,11 @@ pub(crate) use failure::Failure;
 /// A Socket.IO server of actors. Without a command it serves, until SIGTERM or ctrl-c.
 ///
 /// Settings come from config.toml in the working directory, and from the environment: each key of the file as
-/// GREENROOM_<SECTION>__<KEY>, and HOST, PORT and REDIS_URL for server.host, server.port and redis.uri. RUST_LOG says
-/// what is logged.
+/// GREENROOM_<SECTION>__<KEY>, and HOST, PORT and REDIS_URL for server.host, server.port and redis.uri; with _FILE
+/// behind its name a variable names the file that has the value. RUST_LOG says what is logged.
 ///
-/// Exit codes: 0 done, 1 failed (Redis cannot be reached, the port is taken), 2 wrong settings or a wrong command line.
+/// Exit codes: 0 done, 1 failed (Redis cannot be reached, the port is taken), 2 wrong settings or a wrong command line,
+/// 3 told to end, and cut off who was still there when the time (shutdown.timeout) was over, or at a second signal.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct CommandLine {
@@ -44,14 +46,18 @@ impl CommandLine {
         Self::parse()
     }
 
-    /// Carries it out; `serve` is what is done without a command.
+    /// Carries it out; `serve` is what is done without a command, with the settings and the file that they are from.
     pub(crate) fn run(
         self,
-        serve: impl FnOnce(Config) -> Result<(), greenroom::Error>,
+        serve: impl FnOnce(Config, Option<&Path>) -> Result<(), greenroom::Error>,
     ) -> Result<(), Failure> {
         let config = self.config.as_deref();
         match self.command {
-            None => Ok(serve(settings(config)?)?),
+            None => {
+                let usual = Path::new(Config::FILE);
+                let file = config.or_else(|| usual.exists().then_some(usual));
+                Ok(serve(settings(config)?, file)?)
+            }
             Some(Command::Emit(emit)) => emit.run(config),
             Some(Command::Gc(gc)) => gc.run(config),
             Some(Command::Version) => print(concat!("greenroom ", env!("CARGO_PKG_VERSION"))),

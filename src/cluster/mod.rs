@@ -14,7 +14,8 @@ mod locals;
 mod pending;
 mod publications;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ use crate::protocol::adapter::{self, Channels, OptFlags, Opts, Unpublishable};
 use crate::protocol::engineio::SocketId;
 use crate::protocol::socketio::Args;
 use crate::redis::{Endpoints, Link, LinkError};
+use crate::throttle::throttled;
 
 /// How long a count of servers is remembered: while Redis comes back, servers return one by one.
 const COUNT_MEMORY: Duration = Duration::from_secs(10);
@@ -85,14 +87,20 @@ pub(crate) struct Cluster {
     pub(crate) publications: Publications,
     /// The connection of the publisher, while it stands: the one that counts subscribers as publishers see them.
     link: Mutex<Option<Link>>,
+    /// Others who count the servers count this one, while it hears.
+    pub(crate) is_counted: AtomicBool,
     /// Who hears of rooms; only with exact subscriptions.
     pub(crate) rooms: OnceLock<Recipient<RoomChanged>>,
     /// The name of this server for people, and its route.
     own: OnceLock<Peer>,
     /// The other servers of our own kind that live.
     peers: RwLock<Vec<Peer>>,
+    /// The namespaces whose requests this server hears: in these it is counted.
+    heard: RwLock<HashSet<ByteString>>,
     /// What the store has to tell; see [`Cluster::gauges`].
     gauges: OnceLock<Gauges>,
+    /// Answers of other servers that were waited for in vain.
+    n_silent: AtomicU64,
     /// The counts of servers lately, by namespace.
     counts: Mutex<Vec<(Instant, ByteString, usize)>>,
 }
@@ -108,10 +116,13 @@ impl Cluster {
             pending: Pending::default(),
             publications: Publications::new(settings.publish_queue_bytes),
             link: Mutex::new(None),
+            is_counted: AtomicBool::new(true),
             rooms: OnceLock::new(),
             own: OnceLock::new(),
             peers: RwLock::default(),
+            heard: RwLock::default(),
             gauges: OnceLock::new(),
+            n_silent: AtomicU64::new(0),
             counts: Mutex::default(),
             uid,
             settings,
@@ -220,13 +231,16 @@ impl Cluster {
             Ok(payload) => self.publish(channel, payload),
             Err(err) => {
                 self.health.lose(1);
-                log::error!("not sent to the other servers channel={channel} err={err}");
+                throttled!(
+                    error,
+                    "not sent to the other servers channel={channel} err={err}"
+                );
             }
         }
     }
 
     /// A message on its way to Redis.
-    pub(crate) fn publish(&self, channel: String, payload: Bytes) {
+    pub(crate) fn publish(&self, channel: impl Into<ByteString>, payload: Bytes) {
         let n_dropped = self.publications.push(Publication {
             channel: channel.into(),
             payload,
@@ -243,7 +257,16 @@ impl Cluster {
             && self.health.is_up(Part::Subscribe)
             && self.publications.is_empty()
         {
-            self.publish(self.channels.canary(), Bytes::from_static(b"canary"));
+            let canary = self.canary();
+            self.publish(canary.channel, canary.payload);
+        }
+    }
+
+    /// What only this node hears.
+    pub(crate) fn canary(&self) -> Publication {
+        Publication {
+            channel: self.channels.canary().into(),
+            payload: Bytes::from_static(b"canary"),
         }
     }
 
@@ -251,6 +274,15 @@ impl Cluster {
 
     pub(crate) fn set_link(&self, link: Option<Link>) {
         *self.link.lock() = link;
+    }
+
+    /// Whether this server hears requests in a namespace from now on.
+    pub(crate) fn set_heard(&self, nsp: &str, is_heard: bool) {
+        let mut heard = self.heard.write();
+        match is_heard {
+            true => heard.insert(nsp.into()),
+            false => heard.remove(nsp),
+        };
     }
 
     /// How many servers listen to requests in a namespace now, without this one.
@@ -261,7 +293,10 @@ impl Cluster {
         let link = self.link.lock().clone();
         let link = link.ok_or_else(LinkError::not_connected)?;
         let n_servers = link.numsub(&self.channels.request(nsp)).await?;
-        let own = usize::from(self.health.is_up(Part::Subscribe));
+        let is_counted = self.is_counted.load(Ordering::Relaxed)
+            && self.health.is_up(Part::Subscribe)
+            && self.heard.read().contains(nsp);
+        let own = usize::from(is_counted);
         Ok(n_servers.saturating_sub(own))
     }
 
@@ -307,7 +342,12 @@ impl Cluster {
                 route: route.to_owned(),
             }
         });
-        *self.peers.write() = peers.collect();
+        let peers: Vec<Peer> = peers.collect();
+        if log::log_enabled!(log::Level::Debug) {
+            let names: Vec<&str> = peers.iter().map(|peer| &*peer.name).collect();
+            log::debug!("other nodes live nodes={}", names.join(","));
+        }
+        *self.peers.write() = peers;
     }
 
     /// The name of the living server with this route.
@@ -320,6 +360,7 @@ impl Cluster {
     /// Who has not answered, if `expected` should have and so many have, these among them.
     pub(crate) fn silent(&self, expected: usize, n_answers: usize, from: &[ByteString]) -> Silent {
         let missing = expected.saturating_sub(n_answers);
+        self.n_silent.fetch_add(missing as u64, Ordering::Relaxed);
         let peers = self.peers.read();
         let nodes: Vec<_> = peers
             .iter()
@@ -331,6 +372,21 @@ impl Cluster {
             unnamed: missing - nodes.len(),
             nodes,
         }
+    }
+
+    /// Answers of other servers that were waited for in vain.
+    pub(crate) fn n_silent(&self) -> u64 {
+        self.n_silent.load(Ordering::Relaxed)
+    }
+
+    /// How many other servers of our own kind live.
+    pub(crate) fn n_peers(&self) -> usize {
+        self.peers.read().len()
+    }
+
+    /// The name of this server for people.
+    pub(crate) fn name(&self) -> &str {
+        self.own.get().map_or("", |own| &own.name)
     }
 
     /// All other servers that we know of, when none can be asked.

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::namespace::BroadcastAcks;
 use crate::protocol::adapter::{Answer, AnswerBody};
 use crate::protocol::engineio::SocketId;
+use crate::protocol::socketio::Args;
 
 /// Who waits for which answers, by the id of the request.
 #[derive(Debug, Default)]
@@ -36,6 +37,17 @@ pub(crate) struct Answered {
     pub(crate) bodies: Vec<AnswerBody>,
     /// Servers of our own kind say who they are.
     pub(crate) from: Vec<ByteString>,
+}
+
+impl Answered {
+    /// The answers to an event.
+    pub(crate) fn into_emitted(self) -> Vec<Args> {
+        let answers = self.bodies.into_iter().filter_map(|body| match body {
+            AnswerBody::Emitted(value) => Some(value),
+            _ => None,
+        });
+        answers.collect()
+    }
 }
 
 impl Pending {

@@ -93,6 +93,10 @@ impl Publications {
         batch
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.queue.lock().bytes
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.lock().messages.is_empty()
     }

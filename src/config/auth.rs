@@ -1,6 +1,5 @@
 //! `[auth]`: what clients have to show.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::security::texts;
 use super::values;
+use super::webhooks::Secret;
 
 /// `[auth]`: what clients have to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -38,7 +38,7 @@ pub struct JwtConfig {
     /// Secret that HS256 tokens are signed with, at least 32 bytes.
     ///
     /// Default empty: none.
-    pub secret: JwtSecret,
+    pub secret: Secret,
     /// File with one public key in PEM form: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA).
     ///
     /// Default empty: none.
@@ -88,7 +88,7 @@ impl Default for JwtConfig {
         Self {
             namespaces: Vec::new(),
             token: "token".to_owned(),
-            secret: JwtSecret::default(),
+            secret: Secret::default(),
             public_key: PathBuf::new(),
             jwks: String::new(),
             jwks_refresh: Duration::from_secs(15 * 60),
@@ -99,29 +99,6 @@ impl Default for JwtConfig {
             grace: Duration::from_secs(30),
             refresh_event: "auth:refresh".to_owned(),
         }
-    }
-}
-
-/// A secret, which no log shows.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct JwtSecret(String);
-
-impl JwtSecret {
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl From<String> for JwtSecret {
-    fn from(secret: String) -> Self {
-        Self(secret)
-    }
-}
-
-impl fmt::Debug for JwtSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "\"\"" } else { "\"***\"" })
     }
 }
 
@@ -144,7 +121,7 @@ mod tests {
         let secret = "0123456789abcdef0123456789abcdef";
         let file = format!("[auth.jwt]\nnamespaces = \"/\"\nsecret = \"{secret}\"");
         let config = Config::from_toml(&file).unwrap();
-        assert_eq!(config.auth.jwt.secret.as_bytes(), secret.as_bytes());
+        assert_eq!(config.auth.jwt.secret.expose(), secret);
         assert!(!format!("{config:?}").contains(secret));
         let short = wrong("namespaces = \"/\"\nsecret = \"s3cret\"");
         assert!(short.contains("auth.jwt.secret has 6 bytes"), "{short}");

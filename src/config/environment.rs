@@ -3,6 +3,8 @@
 //! A variable is merged into the table of the file before that becomes settings, so that there is no list of keys here:
 //! what serde takes from a file it takes from the environment too.
 
+mod file;
+
 use std::ffi::OsString;
 
 use serde::Deserialize;
@@ -24,6 +26,9 @@ const FALLBACKS: &[(&str, [&str; 2])] = &[
     ("REDIS_URL", ["redis", "uri"]),
 ];
 
+/// What the name of a variable ends in that names a file with the value: secrets come as files from Docker and Kubernetes.
+const OF_FILE: &str = "_FILE";
+
 /// Keys that are one address together.
 const ADDRESS: &[&str] = &["uri", "socket", "host", "port"];
 
@@ -38,13 +43,15 @@ pub(super) struct Variable {
 pub(super) fn relevant(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<Variable>, ConfigError> {
-    let mut found = Vec::new();
+    let mut found: Vec<(usize, Variable)> = Vec::new();
     for (name, value) in variables {
         let Ok(name) = name.into_string() else {
             continue;
         };
-        let fallback = FALLBACKS.iter().position(|(known, _)| *known == name);
-        let ours = name.strip_prefix(PREFIX);
+        let named = file::key_of(&name);
+        let key = named.unwrap_or(&name);
+        let fallback = FALLBACKS.iter().position(|(known, _)| *known == key);
+        let ours = key.strip_prefix(PREFIX);
         let (rank, path): (usize, Vec<String>) = match (fallback, ours) {
             (Some(at), _) => (0, FALLBACKS[at].1.map(str::to_owned).into()),
             (None, Some(key)) => (
@@ -63,14 +70,29 @@ pub(super) fn relevant(
             });
         };
         let is_set_by_kubernetes = ours.is_some_and(|key| is_of_kubernetes(key, &value));
-        if !value.is_empty() && !is_set_by_kubernetes {
-            found.push((rank, Variable { name, path, value }));
+        if value.is_empty() || is_set_by_kubernetes {
+            continue;
         }
+        let value = match named {
+            Some(_) => file::read(&name, &value)?,
+            None => value,
+        };
+        found.push((rank, Variable { name, path, value }));
     }
     // Names make the order, and so which error is told first, the same each time.
     found.sort_by(|(rank, one), (other_rank, other)| {
-        (rank, &one.name).cmp(&(other_rank, &other.name))
+        (rank, &one.path, &one.name).cmp(&(other_rank, &other.path, &other.name))
     });
+    for pair in found.windows(2) {
+        if let [(rank, one), (other_rank, other)] = pair
+            && (rank, &one.path) == (other_rank, &other.path)
+        {
+            return Err(ConfigError::Environment {
+                name: other.name.clone(),
+                problem: format!("says the same as {}: unset one of them", one.name),
+            });
+        }
+    }
     Ok(found.into_iter().map(|(_, variable)| variable).collect())
 }
 
@@ -168,10 +190,7 @@ fn insert(table: &mut Table, path: &[String], value: Value) {
 }
 
 fn explained(variable: &Variable, message: &str) -> String {
-    let is_known = || {
-        let known = keys(&mut Vec::new());
-        known.iter().any(|known| *known == variable.path.join("__"))
-    };
+    let is_known = || is_key(&variable.path.join("__"));
     if unknown_key(message).is_none() || is_known() {
         return format!("is wrong: {}", secrets::hidden(message));
     }
@@ -197,6 +216,12 @@ fn explained(variable: &Variable, message: &str) -> String {
             format!("is unknown: did you mean {}?", names.join(" or "))
         }
     }
+}
+
+/// Whether there is a key of this name, as in names of variables.
+fn is_key(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    keys(&mut Vec::new()).contains(&name)
 }
 
 /// All keys that there are, as in names of variables but in lower case: serde tells those of a section when it meets one

@@ -7,7 +7,9 @@
 //! One rule for all counts and sizes of [`Limits`] and [`RecoveryConfig`]: `0` in the file means "no limit" and is
 //! `usize::MAX` in code, so that those who enforce a limit need one comparison and no special case.
 
+mod api;
 mod auth;
+mod backend;
 mod cors;
 mod engine;
 mod environment;
@@ -21,14 +23,18 @@ mod redis_url_parse;
 mod secrets;
 mod security;
 mod server;
+mod shutdown;
 mod socketio;
 mod syntax;
 mod tls;
 mod validate;
 mod values;
+mod webhooks;
 
 pub use self::{
-    auth::{AuthConfig, JwtConfig, JwtSecret},
+    api::{ApiConfig, ApiKey},
+    auth::{AuthConfig, JwtConfig},
+    backend::BackendConfig,
     cors::{CorsConfig, Origins},
     engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
     error::ConfigError,
@@ -37,9 +43,11 @@ pub use self::{
     redis::{RedisConfig, Subscription},
     redis_url::{RedisUrl, RedisUrlError},
     security::SecurityConfig,
-    server::{Carrier, LogConfig, ServerConfig},
+    server::{Carrier, LogConfig, LogFormat, ServerConfig},
+    shutdown::ShutdownConfig,
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
     tls::TlsConfig,
+    webhooks::{Secret, WebhookEvent, WebhooksConfig},
 };
 
 pub(crate) use self::{
@@ -79,6 +87,12 @@ pub struct Config {
     pub recovery: RecoveryConfig,
     /// `[redis]`: the Redis through which several nodes are one server.
     pub redis: RedisConfig,
+    /// `[[backends]]`: namespaces whose events a program elsewhere answers, over HTTP.
+    pub backends: Vec<BackendConfig>,
+    /// `[webhooks]`: what a program elsewhere is told over HTTP.
+    pub webhooks: WebhooksConfig,
+    /// `[api]`: the HTTP API for backends.
+    pub api: ApiConfig,
     /// `[cors]`: which pages of other origins may talk to us over HTTP.
     pub cors: CorsConfig,
     /// `[security]`: which pages may connect, and whom to believe about clients.
@@ -91,6 +105,8 @@ pub struct Config {
     pub rates: RatesConfig,
     /// `[limits]`: a cap on everything that a peer can fill.
     pub limits: Limits,
+    /// `[shutdown]`: how a server ends that is told to.
+    pub shutdown: ShutdownConfig,
     /// `[log]`: what is logged.
     pub log: LogConfig,
 }

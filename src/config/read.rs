@@ -5,9 +5,9 @@ use std::{env, ffi::OsString, fs, io, path::Path};
 use serde::Deserialize;
 
 use super::{
-    AuthConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig, RatesConfig,
-    RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig, SocketIoConfig, TlsConfig,
-    environment, secrets,
+    ApiConfig, AuthConfig, BackendConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits,
+    LogConfig, RatesConfig, RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig,
+    ShutdownConfig, SocketIoConfig, TlsConfig, WebhooksConfig, environment, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -19,12 +19,16 @@ pub(super) struct RawConfig {
     socketio: SocketIoConfig,
     recovery: RecoveryConfig,
     redis: RedisConfig,
+    backends: Vec<BackendConfig>,
+    webhooks: WebhooksConfig,
+    api: ApiConfig,
     cors: CorsConfig,
     security: SecurityConfig,
     tls: TlsConfig,
     auth: AuthConfig,
     rates: RatesConfig,
     limits: Limits,
+    shutdown: ShutdownConfig,
     log: LogConfig,
 }
 
@@ -38,12 +42,16 @@ impl TryFrom<RawConfig> for Config {
             socketio,
             recovery,
             redis,
+            backends,
+            webhooks,
+            api,
             cors,
             security,
             tls,
             auth,
             rates,
             limits,
+            shutdown,
             log,
         } = raw;
         Self {
@@ -52,12 +60,16 @@ impl TryFrom<RawConfig> for Config {
             socketio,
             recovery,
             redis,
+            backends,
+            webhooks,
+            api,
             cors,
             security,
             tls,
             auth,
             rates,
             limits,
+            shutdown,
             log,
         }
         .validated()
@@ -65,6 +77,9 @@ impl TryFrom<RawConfig> for Config {
 }
 
 impl Config {
+    /// The file of [`Config::load`], in the working directory.
+    pub const FILE: &str = "config.toml";
+
     /// The settings of a process: `config.toml` in the working directory when there is one, and the environment.
     ///
     /// From the strongest to the weakest:
@@ -77,6 +92,10 @@ impl Config {
     /// 3. The file.
     /// 4. The defaults.
     ///
+    /// A variable whose name ends in `_FILE` names the file that has the value, as secrets are often given:
+    /// `GREENROOM_REDIS__URI_FILE=/run/secrets/redis`. It takes the place of the one without; both at once are an error.
+    /// The end of the last line in the file does not count.
+    ///
     /// An empty variable counts as unset. `redis.uri`, `redis.socket`, `redis.host` and `redis.port` are one address: if
     /// the environment has one of them, those of the file do not count.
     ///
@@ -84,7 +103,7 @@ impl Config {
     ///
     /// When the file is there and cannot be read or is wrong, or when a variable is unknown or wrong.
     pub fn load() -> Result<Self, ConfigError> {
-        Self::load_from("config.toml".as_ref(), env::vars_os())
+        Self::load_from(Self::FILE.as_ref(), env::vars_os())
     }
 
     pub(super) fn load_from(
@@ -164,13 +183,16 @@ impl Config {
 
 fn parse(text: &str) -> Result<RawConfig, ConfigError> {
     toml::from_str(text).map_err(|err| ConfigError::Parse {
-        message: explain(&err),
+        message: explain(text, &err),
     })
 }
 
 /// The parser's text with line and column, where an unknown key names the one that was probably meant.
-fn explain(err: &toml::de::Error) -> String {
-    let text = err.to_string();
+fn explain(file: &str, err: &toml::de::Error) -> String {
+    let text = match err.span() {
+        Some(span) if is_of_keys(file, span.start) => without_quotation(&err.to_string()),
+        _ => err.to_string(),
+    };
     let Some((found, known)) = unknown_key(err.message()) else {
         return secrets::hidden(text.trim_end());
     };
@@ -183,6 +205,34 @@ fn explain(err: &toml::de::Error) -> String {
     };
     // The line that is quoted may be an address with a password.
     secrets::hidden(text.replace(err.message(), &advice).trim_end())
+}
+
+/// Whether this place in a file is in the section that has keys of the API, which nobody should read in an error.
+fn is_of_keys(file: &str, at: usize) -> bool {
+    let before = file.get(..at).unwrap_or(file);
+    let is_bare = |name: &&str| {
+        let is_part = |symbol: char| symbol.is_ascii_alphanumeric() || "_-. ".contains(symbol);
+        name.chars().all(is_part)
+    };
+    let header = |line| str::trim(line).strip_prefix('[')?.split_once(']');
+    let mut sections = before
+        .lines()
+        .filter_map(header)
+        .map(|(name, _)| name.trim());
+    match sections.rfind(is_bare) {
+        Some(name) => name == "api" || name.starts_with("api."),
+        None => before.contains("api"),
+    }
+}
+
+/// What the parser says without the line it quotes: where it is, and what is wrong.
+fn without_quotation(text: &str) -> String {
+    let is_quoted = |line: &str| {
+        line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')
+            .starts_with('|')
+    };
+    let lines: Vec<_> = text.lines().filter(|line| !is_quoted(line)).collect();
+    lines.join("\n")
 }
 
 /// What serde says about a key that no field bears: "unknown field `found`, expected one of `known`, `known`".
@@ -230,6 +280,10 @@ mod tests {
             "socketio",
             "recovery",
             "redis",
+            // An array of tables.
+            "[backends]",
+            "webhooks",
+            "api",
             "cors",
             "security",
             "tls",
@@ -237,6 +291,7 @@ mod tests {
             "auth.jwt",
             "rates",
             "limits",
+            "shutdown",
             "log",
         ];
         let keys_of = |section: &str| {
@@ -307,6 +362,11 @@ mod tests {
         assert_eq!(cookie.name, CookieConfig::default().name);
         assert!(config.engine.initial_packet.is_some());
         assert!(config.cors.max_age.is_some());
+        let backend = BackendConfig {
+            url: "http://127.0.0.1:8000/greenroom".to_owned(),
+            ..BackendConfig::default()
+        };
+        assert_eq!(config.backends, [backend]);
     }
 
     #[test]
@@ -418,8 +478,14 @@ mod tests {
 
     #[test]
     fn an_unknown_key_like_no_other_lists_those_that_exist() {
-        assert!(wrong("[log]\nzzz = 1").ends_with("unknown key `zzz`: the keys here are filter"));
-        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, security, tls, auth, rates, limits, log"));
+        assert!(
+            wrong("[log]\nzzz = 1")
+                .ends_with("unknown key `zzz`: the keys here are filter, format")
+        );
+        assert!(
+            wrong("[qwx]\nzzz = 1")
+                .ends_with("cors, security, tls, auth, rates, limits, shutdown, log")
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 /// A text that may have addresses with passwords in it, line by line with `***` in their place.
 ///
 /// It is meant for what nobody could parse, and therefore hides rather too much: all from the beginning of an address,
-/// or what looks like one, to the last `@` of the line, and the value of whatever ends in `password=`.
+/// or what looks like one, to the last `@` of the line, the value of whatever ends in `password=`, and what stands behind
+/// `secret =`.
 pub(super) fn hidden(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
@@ -26,6 +27,11 @@ fn line(line: &str) -> String {
         let end = length.map_or(line.len(), |length| start + length);
         line.replace_range(start..end, "***");
         from = start + 3;
+    }
+    if let Some(at) = line.find("secret")
+        && let Some(equals) = line[at..].find('=')
+    {
+        line.replace_range(at + equals + 1.., " ***");
     }
     line
 }
@@ -53,6 +59,19 @@ mod tests {
             assert!(!hidden.contains("s3"), "{hidden}");
             assert!(!hidden.contains("cret"), "{hidden}");
             assert!(hidden.contains("***"), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn nothing_behind_a_secret_is_left() {
+        for text in [
+            "3 | secret = \"hunter2\"",
+            "3 | 'secret'= ['hunter2']",
+            "3 | a = { secret = \"hunter2",
+        ] {
+            let hidden = hidden(text);
+            assert!(!hidden.contains("hunter2"), "{hidden}");
+            assert!(hidden.ends_with("= ***"), "{hidden}");
         }
     }
 

@@ -1,10 +1,8 @@
 //! `[server]` and `[log]`: where the process listens, what it serves and what it says.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use serde::Deserialize;
-
-use super::values;
 
 /// `[server]`: where the process listens and what it serves.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -19,6 +17,15 @@ pub struct ServerConfig {
     ///
     /// Default 3000. Zero lets the system choose a free one. `PORT` in the environment overrides it.
     pub port: u16,
+    /// Address of the internal listener, if there is one.
+    ///
+    /// Default `"127.0.0.1"`. Not empty.
+    pub internal_host: String,
+    /// TCP port of a listener of its own for `/metrics`, `/healthz` and `/readyz`.
+    ///
+    /// Default none: they are answered on [`port`](Self::port). Zero lets the system choose a free one. It listens before
+    /// the other, and until all sessions have ended.
+    pub internal_port: Option<u16>,
     /// Number of worker threads.
     ///
     /// Default 0, which is one per core. At most 1024.
@@ -44,11 +51,6 @@ pub struct ServerConfig {
     ///
     /// Default 4096, range 1 to 65535. The kernel lowers it to `net.core.somaxconn`.
     pub backlog: u32,
-    /// How long a shutdown waits for clients to take what is queued for them, before it closes them.
-    ///
-    /// Default `"5s"`, at most 24 hours. Zero closes at once.
-    #[serde(deserialize_with = "values::duration")]
-    pub shutdown_timeout: Duration,
     /// Who reads and writes an established WebSocket.
     ///
     /// Default `"direct"`.
@@ -66,15 +68,27 @@ impl Default for ServerConfig {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 3000,
+            internal_host: "127.0.0.1".to_owned(),
+            internal_port: None,
             workers: 0,
             path: "/socket.io".to_owned(),
             serve_client: true,
             client_dir: PathBuf::from("static/node_modules/socket.io-client/dist"),
             static_dir: PathBuf::from("static"),
             backlog: 4096,
-            shutdown_timeout: Duration::from_secs(5),
             carrier: Carrier::Direct,
             proxy_protocol: false,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// How many workers there will be.
+    #[must_use]
+    pub fn n_workers(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            n => n,
         }
     }
 }
@@ -101,12 +115,31 @@ pub struct LogConfig {
     /// Default `"info"`; `"off"` for nothing, `"info,greenroom::session=debug"` for one module. `RUST_LOG` in the
     /// environment overrides it.
     pub filter: String,
+    /// What a line looks like.
+    ///
+    /// Default `"auto"`.
+    pub format: LogFormat,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
             filter: "info".to_owned(),
+            format: LogFormat::Auto,
         }
     }
+}
+
+/// What a line of the log looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people if it goes to a terminal, else JSON.
+    #[default]
+    Auto,
+    /// For people: time, level, place and text.
+    Human,
+    /// A JSON object a line: `{"ts":…,"level":…,"target":…,"msg":…}`.
+    Json,
 }

@@ -9,6 +9,19 @@ pub(super) fn is_token(text: &str) -> bool {
 
 /// An origin in lower case, as browsers send it (RFC 6454, section 6.1), or a pattern for some. Programs that show local
 /// pages, as Electron does, send `file://`.
+/// The address of a program that is spoken to over HTTP.
+pub(super) fn is_http_url(text: &str) -> bool {
+    let Ok(url) = text.parse::<hyper::Uri>() else {
+        return false;
+    };
+    let has_host = url
+        .authority()
+        .is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
+    // `Uri` drops a fragment without a word.
+    matches!(url.scheme_str(), Some("http" | "https")) && has_host && !text.contains('#')
+}
+
+/// An origin in lower case, as browsers send it (RFC 6454, section 6.1), or a pattern for some.
 pub(super) fn is_origin(text: &str) -> bool {
     if matches!(text, "null" | "*" | "file://") {
         return true;

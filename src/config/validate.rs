@@ -1,12 +1,14 @@
 //! Which values make sense: the one place that judges them.
 
+mod security;
+
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Carrier, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, JwtConfig, Limits,
-    Origins, Rate, RatesConfig, RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig,
-    SocketIoConfig, TlsConfig,
-    syntax::{is_free_event, is_origin, is_token},
+    ApiConfig, BackendConfig, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits,
+    Origins, RecoveryConfig, RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig,
+    WebhooksConfig,
+    syntax::{is_http_url, is_origin, is_token},
 };
 
 type Checked = Result<(), ConfigError>;
@@ -31,12 +33,13 @@ impl Config {
         socketio(&self.socketio)?;
         recovery(&mut self.recovery)?;
         redis(&mut self.redis)?;
+        backends(&self.backends)?;
+        webhooks(&self.webhooks)?;
+        api(&self.api)?;
         cors(&mut self.cors)?;
-        tls(&self.tls, &self.server)?;
-        security(&mut self.security, &self.server, &self.tls)?;
-        jwt(&self.auth.jwt)?;
-        rates(&self.rates)?;
+        security::all(&mut self)?;
         limits(&mut self.limits)?;
+        shutdown(&self.shutdown)?;
         Ok(self)
     }
 }
@@ -47,13 +50,20 @@ fn server(server: &mut ServerConfig) -> Checked {
         "server.host",
         "is empty; it is an address such as \"127.0.0.1\" or \"0.0.0.0\"",
     )?;
+    ensure(
+        !server.internal_host.is_empty(),
+        "server.internal_host",
+        "is empty; it is an address such as \"127.0.0.1\" or \"0.0.0.0\"",
+    )?;
+    ensure(
+        !(server.internal_port == Some(server.port)
+            && server.port != 0
+            && server.internal_host == server.host),
+        "server.internal_port",
+        "is server.port; without one, /metrics and its siblings are answered there",
+    )?;
     within("server.workers", server.workers, 0..=1024)?;
     within("server.backlog", server.backlog, 1..=65_535)?;
-    lasts(
-        "server.shutdown_timeout",
-        server.shutdown_timeout,
-        Duration::ZERO,
-    )?;
     server
         .path
         .truncate(server.path.trim_end_matches('/').len());
@@ -189,6 +199,66 @@ fn redis(redis: &mut RedisConfig) -> Checked {
     lasts("redis.connect_timeout", redis.connect_timeout, SHORTEST)
 }
 
+fn backends(backends: &[BackendConfig]) -> Checked {
+    for (n, backend) in backends.iter().enumerate() {
+        let name = &backend.namespace;
+        ensure(
+            name.starts_with('/'),
+            "backends.namespace",
+            format!("is `{name}`; it begins with a slash"),
+        )?;
+        ensure(
+            backends[..n].iter().all(|other| other.namespace != *name),
+            "backends.namespace",
+            format!("is `{name}` twice; a namespace has one backend"),
+        )?;
+        url("backends.url", &backend.url)?;
+        let is_told = backend.connect || backend.disconnect || !backend.events.is_empty();
+        ensure(
+            is_told && backend.events.iter().all(|event| !event.is_empty()),
+            "backends.events",
+            format!(
+                "is {:?}; it has names of events or \"*\", and is empty only with connect or disconnect",
+                backend.events
+            ),
+        )?;
+        lasts("backends.timeout", backend.timeout, SHORTEST)?;
+        within("backends.concurrency", backend.concurrency, 1..=10_000)?;
+        within(
+            "backends.max_answer_bytes",
+            backend.max_answer_bytes,
+            1..=1 << 30,
+        )?;
+    }
+    Ok(())
+}
+
+fn webhooks(webhooks: &WebhooksConfig) -> Checked {
+    if !webhooks.url.is_empty() {
+        url("webhooks.url", &webhooks.url)?;
+    }
+    ensure(
+        !webhooks.events.is_empty(),
+        "webhooks.events",
+        "is empty; without an address nothing is told",
+    )?;
+    lasts("webhooks.timeout", webhooks.timeout, SHORTEST)?;
+    lasts("webhooks.retry_for", webhooks.retry_for, Duration::ZERO)?;
+    within("webhooks.queue", webhooks.queue, 1..=10_000_000)?;
+    within("webhooks.concurrency", webhooks.concurrency, 1..=10_000)
+}
+
+fn url(key: &'static str, url: &str) -> Checked {
+    ensure(
+        is_http_url(url),
+        key,
+        format!(
+            "is `{}`; it is `http://host/path` or `https://host/path`, without user, password and fragment",
+            super::secrets::hidden(url)
+        ),
+    )
+}
+
 fn cors(cors: &mut CorsConfig) -> Checked {
     match &mut cors.origins {
         Origins::Off | Origins::Any | Origins::Reflect => {}
@@ -250,124 +320,26 @@ fn origins(key: &'static str, list: &mut [String]) -> Checked {
     Ok(())
 }
 
-fn tls(tls: &TlsConfig, server: &ServerConfig) -> Checked {
-    let is_empty = |path: &std::path::Path| path.as_os_str().is_empty();
+fn api(api: &ApiConfig) -> Checked {
+    let is_sound = api.keys.iter().all(super::ApiKey::is_sound);
     ensure(
-        is_empty(&tls.cert) == is_empty(&tls.key),
-        if is_empty(&tls.key) {
-            "tls.key"
-        } else {
-            "tls.cert"
-        },
-        "is empty; certificate and key are given together",
+        is_sound,
+        "api.keys",
+        "has one that is no key; a key has 16 to 256 printable characters of ASCII without comma and space",
     )?;
-    ensure(
-        !tls.is_on() || server.carrier == Carrier::Mounted,
-        "tls.cert",
-        "needs server.carrier = \"mounted\": the direct carrier reads the TCP connection itself",
-    )
-}
-
-fn security(security: &mut SecurityConfig, server: &ServerConfig, tls: &TlsConfig) -> Checked {
-    origins("security.allowed_origins", &mut security.allowed_origins)?;
-    ensure(
-        !server.proxy_protocol || !security.trusted_proxies.is_empty(),
-        "server.proxy_protocol",
-        "is true, but security.trusted_proxies is empty: it says from which addresses the PROXY header is believed",
+    within("api.body_bytes", api.body_bytes, 1..=1 << 30)?;
+    within("api.commands_per_batch", api.commands_per_batch, 1..=10_000)?;
+    within("api.page_size", api.page_size, 1..=100_000)?;
+    lasts("api.max_timeout", api.max_timeout, SHORTEST)?;
+    within("api.answers", api.answers, 1..=10_000_000)?;
+    within("api.answer_bytes", api.answer_bytes, 1..=1 << 30)?;
+    within(
+        "api.concurrent_requests",
+        api.concurrent_requests,
+        1..=1_000_000,
     )?;
-    ensure(
-        !server.proxy_protocol || server.carrier == Carrier::Direct || tls.is_on(),
-        "server.proxy_protocol",
-        "needs server.carrier = \"direct\", or tls",
-    )
-}
-
-fn jwt(jwt: &JwtConfig) -> Checked {
-    let n_secret = jwt.secret.as_bytes().len();
-    let n_keys = [
-        n_secret > 0,
-        !jwt.public_key.as_os_str().is_empty(),
-        !jwt.jwks.is_empty(),
-    ]
-    .into_iter()
-    .filter(|is_given| *is_given)
-    .count();
-    ensure(
-        jwt.namespaces.is_empty() || n_keys > 0,
-        "auth.jwt.namespaces",
-        "needs a key: one of auth.jwt.secret, public_key and jwks",
-    )?;
-    ensure(
-        n_keys < 2,
-        "auth.jwt",
-        "has several of secret, public_key and jwks; it has one",
-    )?;
-    for name in &jwt.namespaces {
-        let plain = name.strip_suffix('*').unwrap_or(name);
-        ensure(
-            name == "*" || (plain.starts_with('/') && !plain.contains('*')),
-            "auth.jwt.namespaces",
-            format!("has `{name}`; it is `/`, `/chat`, `/game-*` or `*`"),
-        )?;
-    }
-    // Source: RFC 7518, section 3.2.
-    ensure(
-        n_secret == 0 || n_secret >= 32,
-        "auth.jwt.secret",
-        format!("has {n_secret} bytes; it has at least 32"),
-    )?;
-    ensure(
-        !jwt.token.is_empty(),
-        "auth.jwt.token",
-        "is empty; it names a member of the payload",
-    )?;
-    ensure(
-        is_free_event(&jwt.refresh_event),
-        "auth.jwt.refresh_event",
-        format!(
-            "is {:?}; it is a name of at most 255 bytes that the protocol has not taken",
-            jwt.refresh_event
-        ),
-    )?;
-    lasts(
-        "auth.jwt.jwks_refresh",
-        jwt.jwks_refresh,
-        Duration::from_secs(1),
-    )?;
-    lasts("auth.jwt.jwks_cooldown", jwt.jwks_cooldown, SHORTEST)?;
-    lasts("auth.jwt.leeway", jwt.leeway, Duration::ZERO)?;
-    lasts("auth.jwt.grace", jwt.grace, Duration::ZERO)
-}
-
-fn rates(rates: &RatesConfig) -> Checked {
-    let named = rates
-        .events
-        .values()
-        .map(|rate| ("rates.events", Some(*rate)));
-    let all = [
-        ("rates.session_events", rates.session_events),
-        ("rates.session_bytes", rates.session_bytes),
-        ("rates.address_handshakes", rates.address_handshakes),
-        ("rates.address_events", rates.address_events),
-    ];
-    for (key, rate) in all.into_iter().chain(named) {
-        if let Some(problem) = rate.and_then(Rate::problem) {
-            ensure(false, key, problem)?;
-        }
-    }
-    for (key, percent) in [
-        ("rates.warn_over", Some(rates.warn_over)),
-        ("rates.drop_over", rates.drop_over),
-        ("rates.disconnect_over", rates.disconnect_over),
-    ] {
-        within(key, percent.unwrap_or_default(), 0..=10_000)?;
-    }
-    let event = &rates.notice_event;
-    ensure(
-        event.is_empty() || is_free_event(event),
-        "rates.notice_event",
-        format!("is {event:?}; it is a name of at most 255 bytes that the protocol has not taken"),
-    )
+    lasts("api.idempotency_window", api.idempotency_window, SHORTEST)?;
+    within("api.idempotency_bytes", api.idempotency_bytes, 1..=1 << 30)
 }
 
 fn limits(limits: &mut Limits) -> Checked {
@@ -403,6 +375,24 @@ fn limits(limits: &mut Limits) -> Checked {
         zero_is_unlimited(limit);
     }
     Ok(())
+}
+
+fn shutdown(shutdown: &ShutdownConfig) -> Checked {
+    lasts("shutdown.timeout", shutdown.timeout, SHORTEST)?;
+    ensure(
+        shutdown.spread < shutdown.timeout,
+        "shutdown.spread",
+        format!(
+            "is {:?}; it is less than shutdown.timeout, which is {:?}",
+            shutdown.spread, shutdown.timeout
+        ),
+    )?;
+    let event = &shutdown.notice_event;
+    ensure(
+        event.len() <= 255,
+        "shutdown.notice_event",
+        format!("is {event:?}; it has at most 255 bytes"),
+    )
 }
 
 fn zero_is_unlimited(limit: &mut usize) {
@@ -471,8 +461,16 @@ mod tests {
                 problem(|config| config.server.backlog = 0),
             ),
             (
-                "server.shutdown_timeout",
-                problem(|config| config.server.shutdown_timeout = ages),
+                "shutdown.timeout",
+                problem(|config| config.shutdown.timeout = ages),
+            ),
+            (
+                "shutdown.spread",
+                problem(|config| config.shutdown.spread = config.shutdown.timeout),
+            ),
+            (
+                "shutdown.notice_event",
+                problem(|config| config.shutdown.notice_event = "x".repeat(256)),
             ),
             (
                 "engine.ping_interval",

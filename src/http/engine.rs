@@ -1,7 +1,9 @@
 //! The engine endpoint: handshakes and polling, and WebSockets inside an actix-web `App`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use actix_http::ConnectionType;
 use actix_web::error::PayloadError;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -43,10 +45,16 @@ pub(super) async fn serve(
     {
         return cors.preflight(facts.head.headers);
     }
-    match answer(facts, payload, endpoint).await {
+    let mut response = match answer(facts, payload, endpoint).await {
         Ok(response) => response,
         Err(err) => refusal(facts, endpoint, &err),
+    };
+    if endpoint.shared.is_ending.load(Ordering::Relaxed) {
+        // Balancers keep no connection that would break under the next request.
+        let head = response.head_mut();
+        head.set_connection_type(ConnectionType::Close);
     }
+    response
 }
 
 /// The body of a request.
@@ -55,7 +63,7 @@ pub(super) trait Body: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
 impl<T: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Body for T {}
 
 fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> HttpResponse {
-    endpoint.shared.metrics.count(Counter::HandshakeRefused);
+    endpoint.shared.metrics.count_refused(err.code());
     log::debug!(
         "a request is refused code={} why={}",
         err.code(),

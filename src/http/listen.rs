@@ -19,9 +19,10 @@ use tokio_rustls::server::TlsStream;
 
 use super::accept::{Encrypting, Entrance};
 use super::arrivals::{Arrivals, Silent};
+use super::monitor::Watch;
 use super::request::Facts;
 use super::tls::{Certificates, Encrypted};
-use super::{Endpoint, configure, engine, upgrade};
+use super::{Endpoint, configure, ending, engine, internal, upgrade};
 use crate::carrier::{Direct, direct};
 use crate::config::{Carrier, ServerConfig};
 use crate::error::Error;
@@ -37,10 +38,7 @@ pub(crate) fn run(
     };
     let config = first.config().server.clone();
     let address = format!("{}:{}", config.host, config.port);
-    let workers = match config.workers {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        n => n,
-    };
+    let workers = config.n_workers();
     for server in &servers {
         let shared = server.shared();
         shared.has_one_worker.store(workers == 1, Ordering::Relaxed);
@@ -48,19 +46,38 @@ pub(crate) fn run(
     let listening = Listening {
         address,
         workers,
+        watch: Watch::new(servers.iter().cloned()),
         config,
+        routes: with_api(&first, routes),
         servers,
-        routes,
     };
     actix_rt::System::new().block_on(async move {
-        match listening.config.carrier {
+        // Who watches sees it come up, and sees its last session go.
+        let inside = internal::listen(&listening.config, &listening.watch)?;
+        let ended = match listening.config.carrier {
             Carrier::Direct => listening.direct().await,
             Carrier::Mounted => match first.shared().certificates.clone() {
                 None => listening.mounted().await,
                 Some(certificates) => listening.encrypted(certificates).await,
             },
+        };
+        if let Some(inside) = inside {
+            inside.stop(true).await;
         }
+        ended
     })
+}
+
+/// What the workers of a listener serve besides: the API of the first server.
+fn with_api(
+    server: &Server,
+    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    let api = crate::api::api(server);
+    move |app| {
+        api(app);
+        routes(app);
+    }
 }
 
 struct Listening<R> {
@@ -68,39 +85,58 @@ struct Listening<R> {
     workers: usize,
     config: ServerConfig,
     servers: Vec<Server>,
+    watch: Watch,
     routes: R,
 }
 
 impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
     /// All routes, for one worker.
-    fn app(servers: &[Server], routes: &R) -> impl FnOnce(&mut ServiceConfig) + use<R> {
+    fn app(
+        servers: &[Server],
+        watch: Option<&Watch>,
+        routes: &R,
+    ) -> impl FnOnce(&mut ServiceConfig) + use<R> {
         let (servers, routes) = (servers.to_vec(), routes.clone());
+        let watch = watch.map(Watch::routes);
         move |app| {
             servers
                 .iter()
                 .for_each(|server| configure(server.shared(), app));
+            if let Some(watch) = watch {
+                watch(app);
+            }
             routes(app);
         }
     }
 
+    /// Who answers questions about the servers on this listener, if nobody does on one of his own.
+    fn watch_here(&self) -> Option<Watch> {
+        let is_here = self.config.internal_port.is_none();
+        is_here.then(|| self.watch.clone())
+    }
+
     async fn direct(self) -> Result<(), Error> {
+        let watch_here = self.watch_here();
         let Self {
             address,
             workers,
             config,
             servers,
+            watch,
             routes,
         } = self;
         let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
         let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let server = actix_server::Server::build();
+        let ends = server.graceful_shutdown_signal();
         let factory = move || {
-            let arrivals = arrivals.clone();
+            let (arrivals, ends) = (arrivals.clone(), ends.clone());
             let entrance = Entrance::new(servers[0].clone(), arrivals.clone());
             let endpoints: Rc<[Endpoint]> = servers
                 .iter()
                 .map(|server| Endpoint::new(server.shared()))
                 .collect();
-            let app = App::new().configure(Self::app(&servers, &routes));
+            let app = App::new().configure(Self::app(&servers, watch_here.as_ref(), &routes));
             let serving = Rc::clone(&endpoints);
             let take_over = move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
                 spoken(request.conn_data());
@@ -127,6 +163,11 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 },
             );
             let http = HttpService::build()
+                // Connections that nobody uses end at once then.
+                .graceful_shutdown_signal(move || {
+                    let ends = ends.clone();
+                    async move { ends.notified().await }
+                })
                 .client_request_timeout(head_timeout)
                 .h1_allow_half_closed(false)
                 .tcp_nodelay(true)
@@ -135,27 +176,30 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 .h1(past_app);
             fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
         };
-        let server = actix_server::Server::build()
+        let server = server
             .workers(workers)
             .backlog(config.backlog)
             .max_concurrent_connections(MAX_CONNECTIONS)
             .disable_signals()
-            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
             .bind("greenroom", &address, factory)
             .map_err(|source| Error::Listen {
                 address: address.clone(),
                 source,
             })?
             .run();
+        watch.set_listening(true);
         until_the_end(server, &address, workers, &closing).await
     }
 
     async fn mounted(self) -> Result<(), Error> {
+        let watch_here = self.watch_here();
         let Self {
             address,
             workers,
             config,
             servers,
+            watch,
             routes,
         } = self;
         let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
@@ -167,7 +211,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                     spoken(request.request().conn_data());
                     app.call(request)
                 })
-                .configure(Self::app(&servers, &routes))
+                .configure(Self::app(&servers, watch_here.as_ref(), &routes))
         };
         let server = HttpServer::new(factory)
             .on_connect(move |io, data| {
@@ -183,13 +227,14 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .backlog(config.backlog)
             .max_connections(MAX_CONNECTIONS)
             .disable_signals()
-            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
             .bind(&address)
             .map_err(|source| Error::Listen {
                 address: address.clone(),
                 source,
             })?
             .run();
+        watch.set_listening(true);
         until_the_end(server, &address, workers, &closing).await
     }
 }
@@ -197,11 +242,13 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
 impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
     /// As [`Listening::mounted`], with TLS. `HttpServer` would offer HTTP/2, and has no place for the PROXY protocol.
     async fn encrypted(self, certificates: Arc<Certificates>) -> Result<(), Error> {
+        let watch_here = self.watch_here();
         let Self {
             address,
             workers,
             config,
             servers,
+            watch,
             routes,
         } = self;
         let acceptor = certificates
@@ -210,8 +257,10 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
         let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
         let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
         let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let server = actix_server::Server::build();
+        let ends = server.graceful_shutdown_signal();
         let factory = move || {
-            let arrivals = arrivals.clone();
+            let (arrivals, ends) = (arrivals.clone(), ends.clone());
             let entrance = Entrance::new(servers[0].clone(), arrivals.clone());
             let entrance = Encrypting::new(entrance, acceptor.clone());
             let app = App::new()
@@ -219,8 +268,13 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                     spoken(request.request().conn_data());
                     app.call(request)
                 })
-                .configure(Self::app(&servers, &routes));
+                .configure(Self::app(&servers, watch_here.as_ref(), &routes));
             let http = HttpService::build()
+                // As in the direct carrier.
+                .graceful_shutdown_signal(move || {
+                    let ends = ends.clone();
+                    async move { ends.notified().await }
+                })
                 .client_request_timeout(head_timeout)
                 .h1_allow_half_closed(false)
                 .on_connect_ext(move |stream: &TlsStream<TcpStream>, data| {
@@ -231,18 +285,19 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 .h1(map_config(app, |()| AppConfig::default()));
             fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
         };
-        let server = actix_server::Server::build()
+        let server = server
             .workers(workers)
             .backlog(config.backlog)
             .max_concurrent_connections(MAX_CONNECTIONS)
             .disable_signals()
-            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
             .bind("greenroom", &address, factory)
             .map_err(|source| Error::Listen {
                 address: address.clone(),
                 source,
             })?
             .run();
+        watch.set_listening(true);
         until_the_end(server, &address, workers, &closing).await
     }
 }
@@ -265,69 +320,13 @@ async fn until_the_end(
         "greenroom {} listens on {address} workers={workers}",
         env!("CARGO_PKG_VERSION")
     );
-    let handle = server.handle();
-    let ended = actix_rt::spawn(server);
-    let closing = servers.to_vec();
-    actix_rt::spawn(async move {
-        if let Err(err) = until_signalled().await {
-            return log::error!("signals cannot be heard err={err}");
-        }
-        log::info!(
-            "greenroom ends sessions={}",
-            closing.iter().map(Server::n_sessions).sum::<usize>()
-        );
-        // Who comes back at once would lose this session too: a load balancer finds another node.
-        for server in &closing {
-            server.shared().is_ending.store(true, Ordering::Relaxed);
-        }
-        // While the workers still run, so that clients are told and handlers hear of it.
-        closing.iter().for_each(Server::close);
-        let all_gone = async {
-            while closing.iter().any(|server| server.n_sessions() > 0) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        // Nobody counts on us from now on; what Redis has of us goes, whoever is still here.
-        let leaving = closing
-            .iter()
-            .map(|server| server.leave_cluster(server.config().server.shutdown_timeout));
-        // Who has not gone by then is cut off.
-        let gone = tokio::time::timeout(FAREWELL, all_gone);
-        let _ = tokio::join!(gone, futures_util::future::join_all(leaving));
-        handle.stop(true).await;
-    });
-    ended
-        .await
-        .map_err(|err| Error::Run(err.into()))?
-        .map_err(Error::Run)
+    ending::run(server, servers).await
 }
 
 /// How long the head of a request may take: of the servers that listen together, the one that gives most.
 fn head_timeout(servers: &[Server]) -> Duration {
     let of = |server: &Server| server.config().limits.time_to_complete_head;
     servers.iter().map(of).max().unwrap_or_default()
-}
-
-/// How long sessions may take to end.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Waits for SIGINT or SIGTERM.
-async fn until_signalled() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        );
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }
 
 /// A connection has sent a request.

@@ -24,6 +24,7 @@ use crate::protocol::engineio::{
 };
 use crate::protocol::websocket::{self, Negotiated};
 use crate::session::{self, Command, Offer, Opening, Session, Wire};
+use crate::throttle::throttled;
 
 /// Whether a request wants to leave HTTP for WebSocket.
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -128,7 +129,7 @@ pub(crate) async fn direct(
     let admitted = match admit(endpoint, &facts).await {
         Ok(admitted) => admitted,
         Err(err) => {
-            shared.metrics.count(Counter::HandshakeRefused);
+            shared.metrics.count_refused(err.code());
             log::debug!(
                 "a websocket is refused code={} why={}",
                 err.code(),
@@ -176,7 +177,10 @@ pub(crate) async fn direct(
                 };
                 endpoint.to_session(&sid, Command::Upgrade(offer));
             }
-            Err(err) => log::warn!("a connection cannot be moved to its session err={err}"),
+            Err(err) => throttled!(
+                warn,
+                "a connection cannot be moved to its session err={err}"
+            ),
         },
     }
 }
@@ -217,7 +221,7 @@ pub(super) async fn mounted(
     let shared = &endpoint.shared;
     let facts = Facts::of_app(request);
     let refuse = |err: &HandshakeError| {
-        shared.metrics.count(Counter::HandshakeRefused);
+        shared.metrics.count_refused(err.code());
         log::debug!(
             "a websocket is refused code={} why={}",
             err.code(),

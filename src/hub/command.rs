@@ -1,10 +1,11 @@
 //! What anybody may ask of a hub.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{MemberKey, Polling, SeatKey, Selection};
+use super::{MemberKey, Polling, ReportTo, SeatKey, Selection};
 use crate::namespace::{BroadcastAcks, Room, ServerEvent};
 use crate::protocol::engineio::Sid;
 use crate::protocol::socketio::Encoded;
@@ -73,7 +74,11 @@ pub(crate) enum Command {
     ServerEvent(Box<ServerEvent>),
     /// Say when what was joined before is subscribed to.
     Confirm(oneshot::Sender<()>),
-    /// The server ends.
+    /// The server ends: so do its sessions, one after the other within this time.
+    Drain(Duration),
+    /// Say what you have counted, and how much you have.
+    Report(ReportTo),
+    /// The server ends now.
     Shutdown,
 }
 

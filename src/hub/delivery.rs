@@ -6,7 +6,9 @@ use std::rc::{Rc, Weak};
 use tokio::sync::Notify;
 
 use super::handle::Local;
-use super::{Fanout, Flags, Held, Hub, Link, MemberKey, Parcel, Parcels, Pushed, Seat, SeatKey};
+use super::{
+    Fanout, Flags, Held, Hub, Link, MemberKey, Parcel, Parcels, Pushed, Seat, SeatKey, place,
+};
 use crate::carrier::Written;
 use crate::metrics::Counter;
 use crate::protocol::socketio::Encoded;
@@ -21,6 +23,7 @@ impl Hub {
         };
         let parcels = Parcel::of(packet, flags.compress);
         let key = member.seat;
+        self.tally.emitted += 1;
         match member.hold(&parcels, self.outbox_limit) {
             Held::Yes => {}
             Held::No => self.push_all(key, &parcels, flags.volatile),
@@ -44,6 +47,7 @@ impl Hub {
             flush,
             outbox_limit,
             server,
+            tally,
             ..
         } = self;
         let Some(space) = spaces.get(&fanout.nsp) else {
@@ -83,6 +87,7 @@ impl Hub {
                 }
             }
         });
+        tally.reached += reached as u64;
         if let Some((_, acks)) = &fanout.acks {
             acks.hub_done(reached);
         }
@@ -131,7 +136,12 @@ impl Hub {
             return;
         };
         seat.dirty = false;
-        match seat.flush() {
+        let transport = place(seat.link.transport());
+        let (n_packets, n_bytes) = seat.queued();
+        let written = seat.flush();
+        let left = seat.queued();
+        self.tally.sent[transport].add(n_packets - left.0, n_bytes - left.1);
+        match written {
             Written::All => {}
             Written::Some if seat.blocked => {}
             Written::Some => {

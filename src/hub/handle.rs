@@ -13,8 +13,8 @@ use slotmap::SlotMap;
 use tokio::sync::Notify;
 
 use super::command::Held;
-use super::{Change, Command, Hub, Parcel, heartbeat};
-use crate::namespace::{ServerEvent, Socket};
+use super::{Change, Command, Hub, Parcel, Tally, heartbeat};
+use crate::namespace::{Namespaces, ServerEvent, Socket};
 use crate::server::Shared;
 
 /// The way to a hub, from any thread.
@@ -75,6 +75,11 @@ impl HubHandle {
         }
     }
 
+    /// How much other threads have sent that the hub has not taken.
+    pub(crate) fn n_waiting(&self) -> usize {
+        self.inbox.lock().len()
+    }
+
     /// Carries out what other threads have sent, if there is anything. On the hub's thread, while nobody
     /// borrows the hub.
     // Hot: one read of a line that only changes when something is there.
@@ -132,7 +137,7 @@ impl Actor for HubActor {
         if let Some(hub) = self.0.take() {
             let (server, index) = (Arc::clone(&hub.borrow().server), hub.borrow().index);
             LOCAL.with_borrow_mut(|hubs| hubs.retain(|(_, other)| !Rc::ptr_eq(other, &hub)));
-            server.remove_hub(index);
+            server.remove_hub(index, &hub.borrow().tally);
         }
     }
 }
@@ -178,6 +183,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             flush: Rc::new(Notify::new()),
             stamp: 0,
             takes_mail: false,
+            tally: Tally::new(server.namespaces().map_or(0, Namespaces::n_named)),
             outbox_limit: server.config.limits.outbox_bytes,
             ping: Parcel::text("2"),
             pong: Parcel::text("3"),

@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Packet,
     /// The poll that takes the close packet with it.
     Close,
+    /// The end of a session of a server that ends.
+    Drain,
     /// The next noop that hurries an upgrade.
     Noop,
     /// The end of a token.
@@ -71,6 +73,18 @@ impl Hub {
                 self.set_timer(key, Timer::Heartbeat, at);
             }
         }
+    }
+
+    /// The pong of a revision 4 client.
+    pub(crate) fn ponged(&mut self, key: SeatKey, now: Instant) {
+        // One that no ping has asked for tells nothing of the way.
+        if let Some(Heartbeat::DeadAt(at)) = self.seats.get(key).map(|seat| seat.heartbeat)
+            && let Some(asked) = at.checked_sub(self.server.config.engine.ping_timeout)
+        {
+            let time = now.saturating_duration_since(asked);
+            self.tally.round_trips.add(time);
+        }
+        self.heard(key, now);
     }
 
     /// A sign of life: the pong of a revision 4 client, the ping of a revision 3 client (answered here).

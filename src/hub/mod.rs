@@ -6,12 +6,14 @@
 
 mod command;
 mod delivery;
+mod drain;
 mod handle;
 mod heartbeat;
 mod member;
 mod parcel;
 mod polling;
 mod seat;
+mod tally;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -32,6 +34,7 @@ pub(crate) use member::{Held, Member, MemberKey, Selection, Space};
 pub(crate) use parcel::{Body, Deflate, Dialect, Parcel, Parcels};
 pub(crate) use polling::Polling;
 pub(crate) use seat::{Heartbeat, Link, PollReply, Pushed, Seat, SeatKey};
+pub(crate) use tally::{ROUND_TRIP_BOUNDS_MS, Report, ReportTo, Tallies, Tally, place};
 
 use crate::namespace::{Room, Socket};
 use crate::protocol::DisconnectReason;
@@ -60,6 +63,7 @@ pub(crate) struct Hub {
     stamp: u64,
     /// What other threads have sent is being carried out.
     takes_mail: bool,
+    pub(crate) tally: Tally,
     outbox_limit: usize,
     /// The packets that are the same for everybody.
     ping: Rc<Parcel>,
@@ -132,6 +136,9 @@ impl Hub {
             Command::Polling { sid, question } => self.polling(&sid, question),
             Command::ServerEvent(event) => return After::ServerEvent(event),
             Command::Confirm(confirm) => self.server.tell_subscriber(|| Confirm(confirm)),
+            Command::Drain(within) => self.drain(within),
+            // Whoever asked may wait no more.
+            Command::Report(to) => drop(to.send(self.report())),
             Command::Shutdown => session::shut_down_all(self),
             Command::DropTransport { member } => {
                 if let Some(seat) = self

@@ -178,12 +178,17 @@ impl Seat {
     }
 
     /// Bytes that wait here and, on the mounted carrier, in the response body.
-    fn backlog_bytes(&self) -> usize {
+    pub(super) fn backlog_bytes(&self) -> usize {
         self.queued_bytes
             + match &self.link {
                 Link::Mounted(outlet) => outlet.queued_bytes(),
                 Link::Polling(_) | Link::Direct(_) | Link::Gone => 0,
             }
+    }
+
+    /// How many packets wait, and their bytes.
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        (self.queue.len(), self.queued_bytes)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -15,6 +15,7 @@ use super::socket::Socket;
 use crate::error::{AckError, EmitError};
 use crate::metrics::Counter;
 use crate::protocol::socketio::Args;
+use crate::throttle::throttled;
 
 /// The answer that a client asked for with an event.
 ///
@@ -57,7 +58,7 @@ impl Ack {
         match Args::from_values(&values) {
             Ok(args) => self.send_args(&args),
             Err(err) => {
-                log::error!("an ack cannot be serialized err={err}");
+                throttled!(error, "an ack cannot be serialized err={err}");
                 self.refuse("the answer cannot be serialized");
             }
         }
@@ -88,7 +89,8 @@ impl Drop for Ack {
     fn drop(&mut self) {
         if let Some(Owed { socket, id }) = self.0.take() {
             if socket.is_connected() {
-                log::warn!(
+                throttled!(
+                    warn,
                     "an ack was dropped without an answer nsp={} ack={id}",
                     socket.namespace_name()
                 );

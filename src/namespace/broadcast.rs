@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::broadcast_acks::{Answers, BroadcastAcks};
+use super::broadcast_acks::{Answers, BroadcastAcks, Capacity};
 use super::gathered::{Gathered, Silent};
 use super::remote::RemoteSocket;
 use super::socket::Room;
@@ -18,6 +18,7 @@ use crate::hub::{Change, Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
 use crate::protocol::socketio::Args;
 use crate::registry;
+use crate::throttle::throttled;
 
 /// One room or several: `"a"`, `["a", "b"]`, a `Vec`, an iterator's `Vec`.
 pub trait IntoRooms {
@@ -112,6 +113,7 @@ pub struct Broadcast {
     /// It addresses one socket by its id.
     expects_one: bool,
     timeout: Option<Duration>,
+    capacity: Capacity,
 }
 
 impl Broadcast {
@@ -123,6 +125,7 @@ impl Broadcast {
             is_local: false,
             expects_one: false,
             timeout: None,
+            capacity: Capacity::UNLIMITED,
         }
     }
 
@@ -183,12 +186,19 @@ impl Broadcast {
         self
     }
 
+    /// How many answers [`Broadcast::emit_with_ack`] keeps, and how many bytes of them. What comes later is
+    /// [left out](Answers::left_out). Without it there is no limit but the number of clients.
+    pub const fn max_answers(mut self, answers: usize, bytes: usize) -> Self {
+        self.capacity = Capacity { answers, bytes };
+        self
+    }
+
     /// Emits an event to all it addresses; encoded once.
     ///
     /// Shape: as [`Socket::emit`](super::Socket::emit). What cannot be sent is logged.
     pub fn emit<T: Serialize>(self, name: &str, values: T) {
         if let Err(err) = self.try_emit(name, values) {
-            log::error!("a broadcast was not sent event={name} err={err}");
+            throttled!(error, "a broadcast was not sent event={name} err={err}");
         }
     }
 
@@ -254,7 +264,7 @@ impl Broadcast {
         let id = self.nsp.next_ack_id();
         let hubs = shared.hubs_now();
         let cluster = self.cluster();
-        let (acks, done) = BroadcastAcks::new(hubs.len(), cluster.is_some());
+        let (acks, done) = BroadcastAcks::new(hubs.len(), cluster.is_some(), self.capacity);
         let timeout = self
             .timeout
             .unwrap_or(shared.config.socketio.default_ack_timeout);

@@ -18,6 +18,8 @@ pub struct Answers {
     pub responses: Vec<Args>,
     /// How many clients were asked and did not answer: the deadline came first, or they went.
     pub missing: usize,
+    /// How many answered when as many answers were there as are [wanted](super::Broadcast::max_answers).
+    pub left_out: usize,
     /// The servers that did not say in time how many clients they asked.
     pub silent: Silent,
 }
@@ -26,7 +28,32 @@ impl Answers {
     /// Whether every client that was asked has answered, and every server said how many there are.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        self.missing == 0 && self.silent.is_nobody()
+        self.missing == 0 && self.left_out == 0 && self.silent.is_nobody()
+    }
+}
+
+/// How many answers may still be kept, and how many bytes of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    pub(super) answers: usize,
+    pub(super) bytes: usize,
+}
+
+impl Capacity {
+    pub(super) const UNLIMITED: Self = Self {
+        answers: usize::MAX,
+        bytes: usize::MAX,
+    };
+
+    /// Makes room for an answer, if there is some.
+    fn take(&mut self, args: &Args) -> bool {
+        let n_bytes = args.n_bytes();
+        let fits = self.answers > 0 && self.bytes >= n_bytes;
+        if fits {
+            self.answers -= 1;
+            self.bytes -= n_bytes;
+        }
+        fits
     }
 }
 
@@ -66,6 +93,8 @@ struct Collected {
     nodes_answered: usize,
     asked: usize,
     lost: usize,
+    left_out: usize,
+    capacity: Capacity,
     /// Who could not even be asked.
     unreachable: Silent,
     responses: Vec<Args>,
@@ -75,14 +104,17 @@ struct Collected {
 impl BroadcastAcks {
     /// For a broadcast of this server to so many hubs. With `is_clustered` it is not done before
     /// [`BroadcastAcks::expect_nodes`] has been called.
-    pub(crate) fn new(hubs: usize, is_clustered: bool) -> (Arc<Self>, oneshot::Receiver<()>) {
+    pub(super) fn new(
+        hubs: usize,
+        is_clustered: bool,
+        capacity: Capacity,
+    ) -> (Arc<Self>, oneshot::Receiver<()>) {
         let (done, receiver) = oneshot::channel();
+        let nodes = (!is_clustered).then_some(0);
+        let mut collected = Collected::new(hubs, nodes, Some(done));
+        collected.capacity = capacity;
         let acks = Self {
-            state: Mutex::new(Collected::new(
-                hubs,
-                (!is_clustered).then_some(0),
-                Some(done),
-            )),
+            state: Mutex::new(collected),
             relay: None,
         };
         acks.state.lock().finish_if_complete();
@@ -156,7 +188,8 @@ impl BroadcastAcks {
         }
         let mut state = self.state.lock();
         match args {
-            Some(args) => state.responses.push(args),
+            Some(args) if state.capacity.take(&args) => state.responses.push(args),
+            Some(_) => state.left_out += 1,
             None => state.lost += 1,
         }
         state.finish_if_complete();
@@ -173,7 +206,8 @@ impl BroadcastAcks {
         let responses = std::mem::take(&mut state.responses);
         let unreachable = std::mem::take(&mut state.unreachable);
         Answers {
-            missing: state.asked.saturating_sub(responses.len()),
+            missing: state.asked.saturating_sub(responses.len() + state.left_out),
+            left_out: state.left_out,
             responses,
             silent: if unreachable.is_nobody() {
                 silent(state.nodes, state.nodes_answered, &state.from)
@@ -197,6 +231,8 @@ impl Collected {
             nodes_answered: 0,
             asked: 0,
             lost: 0,
+            left_out: 0,
+            capacity: Capacity::UNLIMITED,
             unreachable: Silent {
                 nodes: Vec::new(),
                 unnamed: 0,
@@ -209,7 +245,7 @@ impl Collected {
     fn finish_if_complete(&mut self) {
         if self.hubs_left == 0
             && self.nodes.is_some_and(|nodes| self.nodes_answered >= nodes)
-            && self.responses.len() + self.lost >= self.asked
+            && self.responses.len() + self.lost + self.left_out >= self.asked
             && let Some(done) = self.done.take()
         {
             // Whoever waited may have gone.

@@ -16,6 +16,7 @@ use super::server_event::ServerEvent;
 use super::socket::Socket;
 use crate::error::Refusal;
 use crate::metrics::{Counter, Metrics};
+use crate::throttle::throttled;
 
 /// How long a handler that stopped again and again is left alone at most.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
@@ -163,7 +164,8 @@ impl<A: Actor<Context = Context<A>>> Runner<A> {
                 if ran < back_off {
                     return None;
                 }
-                log::warn!(
+                throttled!(
+                    warn,
                     "a handler has stopped and is started anew after_ms={} failures={failures}",
                     ran.as_millis()
                 );
@@ -276,7 +278,8 @@ impl<A: Actor<Context = Context<A>>> Dispatch for Runner<A> {
         let told = self.with_addr(|addr| event.take().map(|event| tell(addr, event)));
         // There was no instance, or it gave the event back.
         if let Some(event) = event.or(told.flatten().flatten()) {
-            log::warn!(
+            throttled!(
+                warn,
                 "an event of a server is lost, its handler is full or gone event={}",
                 event.name()
             );

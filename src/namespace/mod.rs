@@ -10,16 +10,19 @@ mod handlers;
 mod handshake;
 mod remote;
 mod server_event;
+mod server_side;
 mod socket;
 mod socket_rooms;
 mod socket_state;
 mod table;
 mod token;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Recipient;
+use bytestring::ByteString;
 use serde::Serialize;
 
 pub use ack::{Ack, Answer};
@@ -33,13 +36,13 @@ pub use handlers::{Handlers, per_worker, shared};
 pub use handshake::Handshake;
 pub use remote::RemoteSocket;
 pub use server_event::{ServerAck, ServerEvent};
-pub use socket::{Room, Socket};
+pub use socket::{Room, Socket, user_room};
 pub(crate) use socket_state::{Opening, SocketInner};
 pub(crate) use table::{NamespaceInner, Namespaces, NotEntered, Predicate};
 pub(crate) use token::{Fresh, require as require_token};
 
+use crate::SocketId;
 use crate::error::EmitError;
-use crate::protocol::socketio::Args;
 use crate::registry;
 
 /// A namespace: emits to its sockets and asks about them, from any thread. Cheap to clone.
@@ -165,12 +168,36 @@ impl Namespace {
 
     /// How many sockets are in a room, in the whole cluster. Asked at once.
     pub fn room_size(&self, room: &str) -> impl Future<Output = Gathered<usize>> + Send + use<> {
-        let question = registry::RoomSize {
+        let ids = self.ids(vec![room.into()]);
+        async move {
+            let ids = ids.await;
+            Gathered::new(ids.found.len(), ids.silent)
+        }
+    }
+
+    /// The ids of the sockets in any of these rooms in the whole cluster, or of all if no room is named, sorted. Asked
+    /// at once. Much less has to be said for it than for [`Broadcast::fetch_sockets`].
+    pub fn socket_ids<R: IntoRooms>(
+        &self,
+        rooms: R,
+    ) -> impl Future<Output = Gathered<Vec<SocketId>>> + Send + use<R> {
+        let ids = self.ids(rooms.into_rooms().collect());
+        async move {
+            let ids = ids.await;
+            let found = ids.found.iter().map(|id| SocketId::from(&**id)).collect();
+            Gathered::new(found, ids.silent)
+        }
+    }
+
+    fn ids(
+        &self,
+        rooms: Vec<Room>,
+    ) -> impl Future<Output = Gathered<BTreeSet<ByteString>>> + Send + use<> {
+        let answer = self.0.shared().ask_registry(registry::SocketIds {
             index: self.0.index,
             nsp: self.0.name().into(),
-            room: room.into(),
-        };
-        let answer = self.0.shared().ask_registry(question);
+            rooms,
+        });
         async move { answer.await.unwrap_or_default() }
     }
 
@@ -182,66 +209,6 @@ impl Namespace {
         let nsp = self.0.name().into();
         let answer = self.0.shared().ask_registry(registry::CountServers { nsp });
         async move { answer.await.unwrap_or(Gathered::alone(1)) }
-    }
-
-    /// Sends an event to the other servers of the cluster, where handlers of this namespace get it as
-    /// [`ServerEvent`]. Without a cluster nobody is there to hear it.
-    ///
-    /// Shape: as [`Namespace::emit`], but as JSON: binary arrives as `{"type": "Buffer", "data": [1, 2]}`.
-    ///
-    /// # Errors
-    /// The values cannot be serialized, or the name is reserved or too long.
-    pub fn server_side_emit<T: Serialize>(&self, name: &str, values: T) -> Result<(), EmitError> {
-        self.server_side_emit_args(name, &Args::from_values(&values)?)
-    }
-
-    /// As [`Namespace::server_side_emit`], with arguments that are encoded already.
-    ///
-    /// # Errors
-    /// The name is reserved or too long.
-    pub fn server_side_emit_args(&self, name: &str, args: &Args) -> Result<(), EmitError> {
-        let shared = self.0.shared();
-        shared.check_server_event_name(name)?;
-        if let Some(cluster) = &shared.cluster {
-            cluster.server_side_emit(self.0.name(), None, name, args);
-        }
-        Ok(())
-    }
-
-    /// As [`Namespace::server_side_emit`], and waits for an answer of each server, `redis.requests_timeout` at most.
-    ///
-    /// An answer is one value. A server that has no handler for it is silent.
-    ///
-    /// # Errors
-    /// As [`Namespace::server_side_emit`]; nothing was sent then.
-    pub fn server_side_emit_with_ack<T: Serialize>(
-        &self,
-        name: &str,
-        values: T,
-    ) -> impl Future<Output = Result<Gathered<Vec<Args>>, EmitError>> + Send + use<T> {
-        let args = Args::from_values(&values).map_err(EmitError::from);
-        let asked = args.map(|args| self.server_side_emit_args_with_ack(name, &args));
-        async move { asked?.await }
-    }
-
-    /// As [`Namespace::server_side_emit_with_ack`], with arguments that are encoded already.
-    ///
-    /// # Errors
-    /// The name is reserved or too long; nothing was sent then.
-    pub fn server_side_emit_args_with_ack(
-        &self,
-        name: &str,
-        args: &Args,
-    ) -> impl Future<Output = Result<Gathered<Vec<Args>>, EmitError>> + Send + use<> {
-        let shared = self.0.shared();
-        let asked = shared.check_server_event_name(name).map(|()| {
-            shared.ask_registry(registry::AskServers {
-                nsp: self.0.name().into(),
-                name: name.into(),
-                args: args.clone(),
-            })
-        });
-        async move { Ok(asked?.await.unwrap_or_default()) }
     }
 
     /// The server it belongs to.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use actix::Message;
 use bytestring::ByteString;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::table::NamespaceInner;
 use crate::metrics::Counter;
 use crate::protocol::adapter::Asker;
 use crate::protocol::socketio::Args;
+use crate::throttle::throttled;
 
 /// An event that another server sent with
 /// [`Namespace::server_side_emit`](super::Namespace::server_side_emit), or a program with an emitter.
@@ -114,14 +116,24 @@ impl ServerEvent {
 /// If no answer was asked for, every method does nothing.
 #[must_use = "a server that asked for an ack waits for `send`"]
 #[derive(Debug)]
-pub struct ServerAck(Option<(Arc<NamespaceInner>, Asker)>);
+pub struct ServerAck(Option<(Arc<NamespaceInner>, To)>);
+
+/// Who gets the answer.
+#[derive(Debug)]
+enum To {
+    Server(Asker),
+    /// Somebody who asked all servers, this one too.
+    Here(oneshot::Sender<Args>),
+}
 
 impl ServerAck {
     pub(crate) fn new(nsp: Arc<NamespaceInner>, to: Option<Asker>) -> Self {
-        match to {
-            Some(to) => Self(Some((nsp, to))),
-            None => Self(None),
-        }
+        Self(to.map(|to| (nsp, To::Server(to))))
+    }
+
+    /// For somebody on this server.
+    pub(super) fn here(nsp: Arc<NamespaceInner>, to: Option<oneshot::Sender<Args>>) -> Self {
+        Self(to.map(|to| (nsp, To::Here(to))))
     }
 
     /// Whether the other server asked for an answer.
@@ -135,7 +147,10 @@ impl ServerAck {
         match Args::from_values(&(value,)) {
             Ok(args) => self.send_args(&args),
             Err(err) => {
-                log::error!("an answer to a server cannot be serialized err={err}");
+                throttled!(
+                    error,
+                    "an answer to a server cannot be serialized err={err}"
+                );
                 self.refuse("the answer cannot be serialized");
             }
         }
@@ -143,12 +158,18 @@ impl ServerAck {
 
     /// Answers with the first of these arguments.
     pub fn send_args(mut self, args: &Args) {
-        if let Some((nsp, to)) = self.0.take()
-            && let Some(cluster) = &nsp.shared().cluster
-        {
-            // Always on the shared channel: servers of 7.0 name themselves in the request and listen to no other.
-            let channel = to.channel(&cluster.channels, nsp.name(), false);
-            cluster.publish_encoded(channel, to.emitted(args, Some(&cluster.uid)));
+        match self.0.take() {
+            Some((nsp, To::Server(to))) => {
+                if let Some(cluster) = &nsp.shared().cluster {
+                    // Always on the shared channel: servers of 7.0 name themselves in the request and listen to no
+                    // other.
+                    let channel = to.channel(&cluster.channels, nsp.name(), false);
+                    cluster.publish_encoded(channel, to.emitted(args, Some(&cluster.uid)));
+                }
+            }
+            // Who asked may not wait any more.
+            Some((_, To::Here(to))) => drop(to.send(args.nth(0).unwrap_or_default())),
+            None => {}
         }
     }
 
@@ -167,7 +188,8 @@ impl ServerAck {
 impl Drop for ServerAck {
     fn drop(&mut self) {
         if let Some((nsp, to)) = self.0.take() {
-            log::warn!(
+            throttled!(
+                warn,
                 "an ack for a server was dropped without an answer nsp={}",
                 nsp.name()
             );

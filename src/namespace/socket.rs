@@ -21,9 +21,28 @@ use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{ProtocolVersion, SocketId, Transport};
 use crate::protocol::socketio::{Args, Value};
 use crate::server::Shared;
+use crate::throttle::throttled;
 
 /// The name of a room.
 pub type Room = ByteString;
+
+/// The room of a user: who is in it are the sockets of that user, to the [HTTP API](crate::api) as to everybody. A handler
+/// that knows who a socket belongs to lets it join.
+///
+/// Shape: `user:` and the id, in any namespace.
+///
+/// ```
+/// use greenroom::{prelude::*, user_room};
+///
+/// fn logged_in(socket: &Socket, user: &str) {
+///     socket.join(user_room(user));
+/// }
+/// # assert_eq!(user_room("42"), "user:42");
+/// ```
+#[must_use]
+pub fn user_room(id: &str) -> Room {
+    format!("user:{id}").into()
+}
 
 /// One client in one namespace: a handle that is cheap to clone and may be used from any thread.
 ///
@@ -186,7 +205,7 @@ impl Socket {
     /// What cannot be sent is logged; [`Socket::try_emit`] tells why.
     pub fn emit<T: Serialize>(&self, name: &str, values: T) {
         if let Err(err) = self.try_emit(name, values) {
-            log::error!("an event was not sent event={name} err={err}");
+            throttled!(error, "an event was not sent event={name} err={err}");
         }
     }
 

@@ -12,7 +12,7 @@ use super::handshake::Handshake;
 use crate::hub::{Fanout, Flags, Selection};
 use crate::protocol::socketio::Args;
 use crate::server::Shared;
-use crate::subscriber::NamespaceChanged;
+use crate::subscriber::{NamespaceChanged, Visit};
 
 /// A namespace.
 #[derive(Debug)]
@@ -26,9 +26,46 @@ pub(crate) struct NamespaceInner {
     order: Mutex<()>,
     /// Sockets that are in it or on their way in.
     n_sockets: AtomicUsize,
+    /// It is not here: only other servers have it.
+    is_elsewhere: bool,
 }
 
+impl Drop for NamespaceInner {
+    fn drop(&mut self) {
+        if self.is_elsewhere {
+            self.shared
+                .tell_subscriber(|| Visit::Ends(self.name.clone()));
+        }
+    }
+}
+
+/// No namespace of this server has it: no hub and no registry knows a socket in it.
+const ELSEWHERE: u32 = u32::MAX;
+
 impl NamespaceInner {
+    /// A namespace that only other servers have, for as long as something is asked in it. The subscriber was told that
+    /// a [visit](Visit) begins; it is told of its end.
+    pub(crate) fn elsewhere(
+        name: ByteString,
+        definition: Arc<Definition>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            index: ELSEWHERE,
+            name,
+            definition,
+            shared,
+            next_ack_id: AtomicU64::new(0),
+            order: Mutex::new(()),
+            n_sockets: AtomicUsize::new(0),
+            is_elsewhere: true,
+        }
+    }
+
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -63,6 +100,9 @@ impl NamespaceInner {
 
     /// Sends an event to the sockets of this server that `selection` addresses.
     pub(crate) fn deliver(&self, selection: Selection, flags: Flags, name: &str, args: &Args) {
+        if self.is_elsewhere {
+            return;
+        }
         let _order = self.in_order(&flags);
         let logged = self.log(&flags, name, args, || selection.clone());
         let (logged, args) = logged
@@ -90,6 +130,13 @@ impl NamespaceInner {
         let recovery = self.shared.recovery.as_ref().filter(|_| !flags.volatile)?;
         Some(recovery.log(&self.name, name, args, selection()))
     }
+}
+
+/// All namespaces that patterns made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Children {
+    pub(crate) n_namespaces: usize,
+    pub(crate) n_sockets: usize,
 }
 
 /// Why a client does not get into a namespace, in the words that it reads.
@@ -165,6 +212,7 @@ impl Namespaces {
             next_ack_id: AtomicU64::new(0),
             order: Mutex::new(()),
             n_sockets: AtomicUsize::new(0),
+            is_elsewhere: false,
         })
     }
 
@@ -176,6 +224,29 @@ impl Namespaces {
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<NamespaceInner>> {
         self.by_name.read().get(name).cloned()
+    }
+
+    /// How many have names of their own. Their indexes are the first ones.
+    pub(crate) fn n_named(&self) -> usize {
+        self.n_named.load(Ordering::Relaxed)
+    }
+
+    /// The sockets of each namespace that has a name of its own, by their indexes; and of all others together.
+    pub(crate) fn census(&self) -> (Vec<(ByteString, usize)>, Children) {
+        let by_name = self.by_name.read();
+        let n_named = self.n_named();
+        let mut named = vec![(ByteString::new(), 0); n_named];
+        let mut children = Children::default();
+        for nsp in by_name.values() {
+            match named.get_mut(nsp.index as usize) {
+                Some(place) => *place = (nsp.name.clone(), nsp.n_sockets()),
+                None => {
+                    children.n_namespaces += 1;
+                    children.n_sockets += nsp.n_sockets();
+                }
+            }
+        }
+        (named, children)
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<NamespaceInner>> {

@@ -38,6 +38,19 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::TransportError,
+        Self::TransportClose,
+        Self::ForcedClose,
+        Self::PingTimeout,
+        Self::ParseError,
+        Self::ServerShuttingDown,
+        Self::ForcedServerClose,
+        Self::ClientNamespaceDisconnect,
+        Self::ServerNamespaceDisconnect,
+    ];
+
     /// The words of the reference.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -74,5 +87,17 @@ impl DisconnectReason {
 impl std::fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_at_its_own_place() {
+        for (place, reason) in DisconnectReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+        }
     }
 }

@@ -26,6 +26,15 @@ pub(super) struct Cluster {
     home: MultiplexedConnection,
     /// To all of them, by slot.
     by_slot: ClusterConnection,
+    /// One slot of each master.
+    slots: Vec<u16>,
+}
+
+/// A master, and one of its slots.
+#[derive(Clone)]
+struct Master {
+    host: RedisHost,
+    slot: u16,
 }
 
 impl fmt::Debug for Cluster {
@@ -43,6 +52,7 @@ pub(super) async fn connect(
 ) -> Result<Link, LinkError> {
     let broken = |err: RedisError| redacted.of(&err, timeout);
     let masters = masters(url, hosts, timeout, redacted).await?;
+    let slots = masters.iter().map(|master| master.slot).collect();
     let home = any(masters, timeout, redacted, |host| async move {
         let there = redacted.at(&host.to_string());
         let client = dial::client(url, &host, timeout, &there)?;
@@ -68,7 +78,11 @@ pub(super) async fn connect(
     let home = home
         .into_single()
         .ok_or_else(|| redacted.error(Cause::Other, ""))?;
-    let cluster = Cluster { home, by_slot };
+    let cluster = Cluster {
+        home,
+        by_slot,
+        slots,
+    };
     Ok(Link::cluster(cluster, timeout, redacted.clone()))
 }
 
@@ -94,7 +108,7 @@ async fn masters(
     hosts: &[RedisHost],
     timeout: Duration,
     redacted: &Redacted,
-) -> Result<Vec<RedisHost>, LinkError> {
+) -> Result<Vec<Master>, LinkError> {
     let mut asked: FuturesUnordered<_> = hosts
         .iter()
         .map(|host| async move {
@@ -125,11 +139,11 @@ async fn masters(
 }
 
 /// The masters of the answer to `CLUSTER SLOTS`: ranges, each `[first, last, [host, port, ..] of the master, replicas ..]`.
-fn masters_of(ranges: &[Value], asked: &str) -> Vec<RedisHost> {
-    let mut masters: Vec<RedisHost> = Vec::new();
+fn masters_of(ranges: &[Value], asked: &str) -> Vec<Master> {
+    let mut masters: Vec<Master> = Vec::new();
     for range in ranges {
         let Value::Array(range) = range else { continue };
-        let Some(Value::Array(master)) = range.get(2) else {
+        let [Value::Int(slot), _, Value::Array(master), ..] = &range[..] else {
             continue;
         };
         let Some(Value::Int(port)) = master.get(1) else {
@@ -142,12 +156,12 @@ fn masters_of(ranges: &[Value], asked: &str) -> Vec<RedisHost> {
             }
             _ => asked.to_owned(),
         };
-        let Ok(port) = u16::try_from(*port) else {
+        let (Ok(port), Ok(slot)) = (u16::try_from(*port), u16::try_from(*slot)) else {
             continue;
         };
         let host = RedisHost { name, port };
-        if !masters.contains(&host) {
-            masters.push(host);
+        if masters.iter().all(|known| known.host != host) {
+            masters.push(Master { host, slot });
         }
     }
     masters
@@ -164,15 +178,15 @@ fn shuffle<T>(list: &mut [T]) {
 /// The first server that can be dialed.
 // Not `AsyncFn`: whether its futures are `Send` cannot be said.
 async fn any<T, F: Future<Output = Result<T, LinkError>>>(
-    hosts: Vec<RedisHost>,
+    masters: Vec<Master>,
     timeout: Duration,
     redacted: &Redacted,
     dial: impl Fn(RedisHost) -> F,
 ) -> Result<T, LinkError> {
     let timeout = timeout.mul_f64(0.3);
     let mut last = None;
-    for host in hosts {
-        match tokio::time::timeout(timeout, dial(host)).await {
+    for master in masters {
+        match tokio::time::timeout(timeout, dial(master.host)).await {
             Ok(Ok(found)) => return Ok(found),
             Ok(Err(err)) => last = Some(err),
             Err(_) => last = Some(redacted.timeout(timeout)),
@@ -225,6 +239,21 @@ impl Cluster {
             }
         }
         Ok(answers)
+    }
+
+    /// Whether all masters answer, each for itself: for one that it has lost, the connection asks any other.
+    pub(super) async fn is_whole(&self) -> Result<bool, RedisError> {
+        let asked = self.slots.iter().map(|slot| {
+            let mut connection = self.by_slot.clone();
+            let master = Route::new(*slot, SlotAddr::Master);
+            let master = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(master));
+            let mut who = Cmd::new();
+            who.arg("CLUSTER").arg("MYID");
+            async move { connection.route_command(who, master).await }
+        });
+        let answers = try_join_all(asked).await?;
+        let is_new = |(at, answer)| !answers[..at].contains(answer);
+        Ok(answers.iter().enumerate().all(is_new))
     }
 
     /// The answers of all servers to one command, put together.
@@ -312,9 +341,9 @@ mod tests {
         ];
         let found: Vec<_> = masters_of(&ranges, "seed")
             .iter()
-            .map(RedisHost::to_string)
+            .map(|master| format!("{} {}", master.host, master.slot))
             .collect();
-        assert_eq!(found, ["10.0.0.1:1", "seed:2", "seed:3"]);
+        assert_eq!(found, ["10.0.0.1:1 0", "seed:2 0", "seed:3 0"]);
     }
 
     #[test]

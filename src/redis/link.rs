@@ -112,6 +112,25 @@ impl Link {
         self.is_broken.load(Ordering::Relaxed)
     }
 
+    /// Finds out whether every server answers on which it depends: one that is not talked to may be gone unnoticed.
+    pub(crate) async fn try_all(&self) -> Result<(), LinkError> {
+        let Route::Cluster(cluster) = &self.route else {
+            return self.pipeline(vec![::redis::cmd("PING")]).await.map(drop);
+        };
+        let err = match tokio::time::timeout(self.timeout, cluster.is_whole()).await {
+            Ok(Ok(true)) => return Ok(()),
+            Ok(Ok(false)) => self.redacted.error(Cause::Cluster, "a master is missing"),
+            Ok(Err(err)) => self.redacted.of(&err, self.timeout),
+            Err(_) => self.redacted.timeout(self.timeout),
+        };
+        // Who may not ask does not know.
+        if err.cause() == Cause::Permission {
+            return Ok(());
+        }
+        self.is_broken.store(true, Ordering::Relaxed);
+        Err(err)
+    }
+
     /// Publishes one message. An error says that the server refused it, or that nothing is known of it.
     pub(crate) async fn publish(&self, channel: &str, payload: &[u8]) -> Result<(), LinkError> {
         let mut command = Cmd::new();

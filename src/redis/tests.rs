@@ -378,6 +378,20 @@ async fn a_cluster_is_one_server_to_us() {
 }
 
 #[actix_rt::test]
+async fn one_dead_master_of_a_cluster_is_noticed_by_trying_all() {
+    let mut cluster = Cluster::start();
+    let link = connect(&cluster.url()).await;
+    link.try_all().await.unwrap();
+    cluster.nodes[1].kill();
+    link.try_all().await.expect_err("one does not answer");
+    let mut redis = Redis::start();
+    let link = connect(&redis.url()).await;
+    link.try_all().await.unwrap();
+    redis.kill();
+    link.try_all().await.expect_err("nobody answers");
+}
+
+#[actix_rt::test]
 async fn a_cluster_is_reached_through_tls() {
     let certificates = Certificates::new();
     let mut options = certificates.options("no");

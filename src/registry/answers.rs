@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
+use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::Registry;
@@ -28,7 +29,28 @@ impl Handler<AnswerRequest> for Registry {
         let Some(cluster) = self.cluster.clone() else {
             return;
         };
-        let uid = Some(&*cluster.uid);
+        if let Some((asker, answer)) = self.answer(&nsp, request, Some(&*cluster.uid)) {
+            let prefers_own = cluster.settings.publish_on_specific_response_channel;
+            let channel = asker.channel(&cluster.channels, nsp.name(), prefers_own);
+            cluster.publish(channel, answer);
+        }
+    }
+}
+
+impl Registry {
+    /// The answer and whom it is for, if there is one: of a socket that is not here, another node may know.
+    fn answer(
+        &self,
+        nsp: &NamespaceInner,
+        request: Request,
+        uid: Option<&str>,
+    ) -> Option<(Asker, Bytes)> {
+        let find = |id: &ByteString| self.membership.socket(nsp.index, id);
+        let order = |asker: Asker, id: &ByteString, act: &dyn Fn(&Socket)| {
+            act(&Socket::from(find(id)?));
+            let answer = asker.done(uid);
+            Some((asker, answer))
+        };
         let (asker, answer) = match request {
             Request::Sockets { asker, rooms } => {
                 let selection = Selection {
@@ -56,10 +78,7 @@ impl Handler<AnswerRequest> for Registry {
                 (asker, answer)
             }
             Request::SocketRooms { asker, socket } => {
-                let Some(socket) = self.find(&nsp, &socket) else {
-                    return;
-                };
-                let rooms = socket.rooms();
+                let rooms = find(&socket)?.rooms();
                 let answer = asker.rooms(rooms.iter().map(|room| &**room), uid);
                 (asker, answer)
             }
@@ -67,67 +86,26 @@ impl Handler<AnswerRequest> for Registry {
                 asker,
                 socket,
                 room,
-            } => {
-                let Some(answer) = self.order(&nsp, &asker, &socket, |socket| socket.join(room))
-                else {
-                    return;
-                };
-                (asker, answer)
-            }
+            } => return order(asker, &socket, &|socket| socket.join(&room)),
             Request::LeaveOne {
                 asker,
                 socket,
                 room,
-            } => {
-                let Some(answer) = self.order(&nsp, &asker, &socket, |socket| socket.leave(room))
-                else {
-                    return;
-                };
-                (asker, answer)
-            }
+            } => return order(asker, &socket, &|socket| socket.leave(room.clone())),
             Request::DisconnectOne {
                 asker,
                 socket,
                 close,
-            } => {
-                let Some(answer) =
-                    self.order(&nsp, &asker, &socket, |socket| socket.disconnect(close))
-                else {
-                    return;
-                };
-                (asker, answer)
-            }
+            } => return order(asker, &socket, &|socket| socket.disconnect(close)),
             // What applications of old asked each other. Nobody here has an answer, and without one they would
             // wait for their timeout.
             Request::Custom { asker, .. } => {
                 let answer = asker.done(uid);
                 (asker, answer)
             }
-            _ => return,
+            _ => return None,
         };
-        let prefers_own = cluster.settings.publish_on_specific_response_channel;
-        let channel = asker.channel(&cluster.channels, nsp.name(), prefers_own);
-        cluster.publish(channel, answer);
-    }
-}
-
-impl Registry {
-    fn find(&self, nsp: &NamespaceInner, id: &ByteString) -> Option<Arc<SocketInner>> {
-        self.membership.socket(nsp.index, id)
-    }
-
-    /// Orders a socket of this node about: the answer, if it is one.
-    fn order(
-        &self,
-        nsp: &NamespaceInner,
-        asker: &Asker,
-        id: &ByteString,
-        act: impl FnOnce(&Socket),
-    ) -> Option<bytes::Bytes> {
-        let socket = self.find(nsp, id)?;
-        act(&Socket::from(socket));
-        let uid = self.cluster.as_ref().map(|cluster| &*cluster.uid);
-        Some(asker.done(uid))
+        Some((asker, answer))
     }
 }
 

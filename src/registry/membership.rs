@@ -9,10 +9,24 @@ use rustc_hash::FxHashMap;
 use crate::SocketId;
 use crate::hub::Selection;
 use crate::namespace::{Room, RoomEvent, SocketInner};
+use crate::outbound::now_ms;
+use crate::registry::Occupancy;
 
 /// All namespaces of this node.
-#[derive(Debug, Default)]
-pub(super) struct Membership(FxHashMap<u32, Space>);
+#[derive(Default)]
+pub(super) struct Membership {
+    spaces: FxHashMap<u32, Space>,
+    /// Who is told of the occupancy of rooms on this node.
+    watcher: Option<Recipient<Occupancy>>,
+}
+
+impl std::fmt::Debug for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Membership")
+            .field("spaces", &self.spaces)
+            .finish_non_exhaustive()
+    }
+}
 
 #[derive(Default)]
 struct Space {
@@ -61,9 +75,34 @@ impl Space {
 }
 
 impl Membership {
+    /// How many rooms each namespace has.
+    pub(super) fn n_rooms(&self) -> impl Iterator<Item = (u32, usize)> {
+        self.spaces
+            .iter()
+            .map(|(nsp, space)| (*nsp, space.rooms.len()))
+    }
+
+    pub(super) fn new(watcher: Option<Recipient<Occupancy>>) -> Self {
+        Self {
+            watcher,
+            ..Self::default()
+        }
+    }
+
+    fn edge(&self, socket: &SocketInner, room: &Room, is_occupied: bool) {
+        if let Some(watcher) = &self.watcher {
+            watcher.do_send(Occupancy {
+                nsp: socket.namespace().name().into(),
+                room: room.clone(),
+                is_occupied,
+                at_ms: now_ms(),
+            });
+        }
+    }
+
     pub(super) fn join(&mut self, socket: &Arc<SocketInner>, rooms: Vec<Room>) {
-        let space = self.0.entry(socket.namespace().index).or_default();
-        let id = socket.id();
+        let space = self.spaces.entry(socket.namespace().index).or_default();
+        let (id, mut edges) = (socket.id(), Vec::new());
         space.sockets.insert(id.clone(), Arc::clone(socket));
         for room in rooms {
             let is_own = *room == *id.as_str();
@@ -76,16 +115,20 @@ impl Membership {
                     .insert(id.clone());
             if is_new {
                 space.tell(|| RoomEvent::Created(room.clone()));
+                edges.extend((!is_own).then(|| room.clone()));
             }
             if has_joined {
                 space.tell(|| RoomEvent::Joined(room, id.clone()));
             }
         }
+        for room in edges {
+            self.edge(socket, &room, true);
+        }
     }
 
     pub(super) fn leave(&mut self, socket: &Arc<SocketInner>, room: &Room) {
         let id = socket.id();
-        let Some(space) = self.0.get_mut(&socket.namespace().index) else {
+        let Some(space) = self.spaces.get_mut(&socket.namespace().index) else {
             return;
         };
         if !space
@@ -110,6 +153,9 @@ impl Membership {
         let is_empty = !space.rooms.contains_key(room) && (is_own || space.own(room).is_none());
         if has_left && is_empty {
             space.tell(|| RoomEvent::Deleted(room.clone()));
+            if !is_own {
+                self.edge(socket, room, false);
+            }
         }
     }
 
@@ -119,7 +165,7 @@ impl Membership {
             self.leave(socket, room);
         }
         let nsp = socket.namespace().index;
-        let Some(space) = self.0.get_mut(&nsp) else {
+        let Some(space) = self.spaces.get_mut(&nsp) else {
             return;
         };
         if space
@@ -130,17 +176,17 @@ impl Membership {
             space.sockets.remove(socket.id());
         }
         if space.is_unused() {
-            self.0.remove(&nsp);
+            self.spaces.remove(&nsp);
         }
     }
 
     pub(super) fn watch(&mut self, nsp: u32, watcher: Recipient<RoomEvent>) {
-        self.0.entry(nsp).or_default().watchers.push(watcher);
+        self.spaces.entry(nsp).or_default().watchers.push(watcher);
     }
 
     /// All rooms, sorted.
     pub(super) fn rooms(&self, nsp: u32) -> Vec<Room> {
-        let Some(space) = self.0.get(&nsp) else {
+        let Some(space) = self.spaces.get(&nsp) else {
             return Vec::new();
         };
         let own = space
@@ -156,13 +202,25 @@ impl Membership {
 
     /// The connected socket with this id.
     pub(super) fn socket(&self, nsp: u32, id: &str) -> Option<Arc<SocketInner>> {
-        let socket = self.0.get(&nsp)?.sockets.get(id);
+        let socket = self.spaces.get(&nsp)?.sockets.get(id);
         socket.filter(|socket| socket.is_connected()).cloned()
+    }
+
+    /// Who is connected.
+    pub(super) fn ids(&self, nsp: u32) -> impl Iterator<Item = &SocketId> {
+        let sockets = self
+            .spaces
+            .get(&nsp)
+            .into_iter()
+            .flat_map(|space| &space.sockets);
+        sockets
+            .filter(|(_, socket)| socket.is_connected())
+            .map(|(id, _)| id)
     }
 
     /// Who is in a room.
     pub(super) fn members(&self, nsp: u32, room: &Room) -> Vec<SocketId> {
-        let space = self.0.get(&nsp);
+        let space = self.spaces.get(&nsp);
         space
             .into_iter()
             .flat_map(|space| space.members(room).cloned())
@@ -171,7 +229,7 @@ impl Membership {
 
     /// The connected sockets that `selection` addresses, sorted by id.
     pub(super) fn select(&self, nsp: u32, selection: &Selection) -> Vec<Arc<SocketInner>> {
-        let Some(space) = self.0.get(&nsp) else {
+        let Some(space) = self.spaces.get(&nsp) else {
             return Vec::new();
         };
         let except: HashSet<_> = selection

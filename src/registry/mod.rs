@@ -7,6 +7,7 @@
 
 mod answers;
 mod membership;
+mod nodes;
 mod queries;
 pub(crate) mod store;
 
@@ -14,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use bytestring::ByteString;
 
 pub use store::{DeadNode, GcError, GcReport, gc};
 
 pub(crate) use answers::AnswerRequest;
+pub(crate) use nodes::{AskNodes, NODES_EVENT};
 pub(crate) use queries::{
-    AllRooms, AskServers, CountForAcks, CountServers, FetchSockets, RoomSize,
+    AllRooms, AskServers, CountForAcks, CountServers, FetchSockets, SocketIds,
 };
 
 use crate::cluster::{Cluster, Part};
@@ -54,10 +57,25 @@ pub(crate) struct WatchRooms {
     pub(crate) watcher: Recipient<RoomEvent>,
 }
 
+/// The first socket is in a room, or the last has left it: in the cluster, if the membership is in Redis, else here. A
+/// socket's own room is not told of.
+#[derive(Debug)]
+pub(crate) struct Occupancy {
+    pub(crate) nsp: ByteString,
+    pub(crate) room: Room,
+    pub(crate) is_occupied: bool,
+    /// Since the Unix epoch; of the clock of Redis, if it is there.
+    pub(crate) at_ms: u64,
+}
+
 /// Is everything that was said before in Redis? Answered when it is; `false`: it will not be. `true` at once
 /// without a Redis.
 #[derive(Debug)]
 pub(crate) struct Settled;
+
+/// How many rooms has each namespace of this node, by its index? The own rooms of sockets are not counted.
+#[derive(Debug)]
+pub(crate) struct CountRooms;
 
 /// Take this node's membership out of Redis, within this time: whether nothing is left of it.
 #[derive(Debug)]
@@ -74,7 +92,9 @@ messages! {
     Left => (),
     Gone => (),
     WatchRooms => (),
+    Occupancy => (),
     Settled => bool,
+    CountRooms => Vec<(u32, usize)>,
     Close => bool,
 }
 
@@ -88,28 +108,33 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// To be called on its arbiter.
-    pub(crate) fn new(cluster: Option<Arc<Cluster>>) -> Self {
+    /// To be called on its arbiter. `watcher` is told of the occupancy of rooms.
+    pub(crate) fn new(
+        cluster: Option<Arc<Cluster>>,
+        watcher: Option<Recipient<Occupancy>>,
+    ) -> Self {
+        let of_store = watcher.clone();
         let store = cluster.as_ref().and_then(|cluster| {
             if cluster.settings.store_membership {
-                let store = Store::start(settings(cluster));
+                let store = Store::start(settings(cluster, of_store));
                 let stats = store.stats();
                 cluster.set_gauges(Box::new(move || stats.read()));
                 return Some(store);
             }
-            // A connection that is not wanted is not missing.
-            cluster.health.up(Part::Data);
+            cluster.health.unwanted(Part::Data);
             None
         });
+        // What the store tells of is true for all servers.
+        let watcher = watcher.filter(|_| store.is_none());
         Self {
-            membership: Membership::default(),
+            membership: Membership::new(watcher),
             cluster,
             store,
         }
     }
 }
 
-fn settings(cluster: &Cluster) -> StoreSettings {
+fn settings(cluster: &Cluster, watcher: Option<Recipient<Occupancy>>) -> StoreSettings {
     StoreSettings {
         endpoint: cluster.endpoints.data.clone(),
         key: cluster.settings.key.clone(),
@@ -118,6 +143,7 @@ fn settings(cluster: &Cluster) -> StoreSettings {
         lease: cluster.settings.lease,
         timeout: cluster.settings.connect_timeout,
         health: Arc::clone(&cluster.health),
+        watcher,
     }
 }
 
@@ -188,6 +214,14 @@ impl Handler<Settled> for Registry {
             Some(store) => Box::pin(store.settled()),
             None => Box::pin(std::future::ready(true)),
         }
+    }
+}
+
+impl Handler<CountRooms> for Registry {
+    type Result = MessageResult<CountRooms>;
+
+    fn handle(&mut self, _: CountRooms, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.membership.n_rooms().collect())
     }
 }
 

@@ -13,6 +13,7 @@ use crate::hub::Selection;
 use crate::namespace::{BroadcastAcks, Gathered, Room, Silent, SocketInner};
 use crate::protocol::adapter::{self, AnswerBody, FetchedSocket, OptFlags};
 use crate::protocol::socketio::Args;
+use crate::throttle::throttled;
 
 /// Which sockets does this selection address?
 #[derive(Debug)]
@@ -31,12 +32,12 @@ pub(crate) struct AllRooms {
     pub(crate) nsp: ByteString,
 }
 
-/// How many sockets are in this room?
+/// Which sockets are in any of these rooms, or in the namespace if these are none?
 #[derive(Debug)]
-pub(crate) struct RoomSize {
+pub(crate) struct SocketIds {
     pub(crate) index: u32,
     pub(crate) nsp: ByteString,
-    pub(crate) room: Room,
+    pub(crate) rooms: Vec<Room>,
 }
 
 /// How many servers have this namespace?
@@ -71,8 +72,8 @@ impl Message for AllRooms {
     type Result = Gathered<Vec<Room>>;
 }
 
-impl Message for RoomSize {
-    type Result = Gathered<usize>;
+impl Message for SocketIds {
+    type Result = Gathered<BTreeSet<ByteString>>;
 }
 
 impl Message for CountServers {
@@ -138,30 +139,40 @@ impl Handler<AllRooms> for Registry {
     }
 }
 
-impl Handler<RoomSize> for Registry {
-    type Result = Asked<usize>;
+impl Handler<SocketIds> for Registry {
+    type Result = Asked<BTreeSet<ByteString>>;
 
-    fn handle(&mut self, question: RoomSize, _: &mut Context<Self>) -> Self::Result {
-        let RoomSize { index, nsp, room } = question;
-        let here = self.membership.members(index, &room);
+    fn handle(&mut self, question: SocketIds, _: &mut Context<Self>) -> Self::Result {
+        let SocketIds { index, nsp, rooms } = question;
+        // By id: of one that is moving from a server to another, both may say that it is theirs.
+        let mut found: BTreeSet<ByteString> = match rooms.as_slice() {
+            [] => self
+                .membership
+                .ids(index)
+                .map(|id| id.as_str().into())
+                .collect(),
+            rooms => {
+                let members = rooms
+                    .iter()
+                    .flat_map(|room| self.membership.members(index, room));
+                members.map(|id| id.as_str().into()).collect()
+            }
+        };
         let cluster = self.cluster.clone();
         Box::pin(async move {
             let Some(cluster) = cluster else {
-                return Gathered::alone(here.len());
+                return Gathered::alone(found);
             };
             let (answered, silent) = ask(&cluster, &nsp, |id| {
-                Some(adapter::encode_sockets(&cluster.uid, id, &[room]))
+                Some(adapter::encode_sockets(&cluster.uid, id, &rooms))
             })
             .await;
-            // By id: of one that is moving from a server to another, both may say that it is theirs.
-            let mut members: BTreeSet<ByteString> =
-                here.iter().map(|id| id.as_str().into()).collect();
             for body in answered.bodies {
                 if let AnswerBody::Sockets(more) = body {
-                    members.extend(more);
+                    found.extend(more);
                 }
             }
-            Gathered::new(members.len(), silent)
+            Gathered::new(found, silent)
         })
     }
 }
@@ -203,16 +214,15 @@ impl Handler<AskServers> for Registry {
             let (answered, silent) = ask(&cluster, &nsp, |id| {
                 adapter::encode_server_side_emit(&cluster.uid, Some(id), &name, &args)
                     .inspect_err(|err| {
-                        log::error!("not sent to the other servers event={name} err={err}")
+                        throttled!(
+                            error,
+                            "not sent to the other servers event={name} err={err}"
+                        )
                     })
                     .ok()
             })
             .await;
-            let answers = answered.bodies.into_iter().filter_map(|body| match body {
-                AnswerBody::Emitted(value) => Some(value),
-                _ => None,
-            });
-            Gathered::new(answers.collect(), silent)
+            Gathered::new(answered.into_emitted(), silent)
         })
     }
 }
@@ -239,7 +249,7 @@ impl Handler<CountForAcks> for Registry {
 }
 
 /// Asks all other servers and waits until they have answered, or the time is up.
-async fn ask(
+pub(super) async fn ask(
     cluster: &Cluster,
     nsp: &str,
     encode: impl FnOnce(&str) -> Option<Bytes>,

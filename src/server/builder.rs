@@ -4,6 +4,7 @@ use super::Server;
 use super::shared::{Shared, Upper};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use actix::prelude::*;
 use bytestring::ByteString;
@@ -12,16 +13,19 @@ use parking_lot::{Mutex, RwLock};
 use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
-use crate::config::{Config, Parser};
+use crate::config::{Config, ConfigError, Parser, ShutdownConfig};
 use crate::engine;
 use crate::error::Error;
 use crate::http::{self, Hooks, origin::AllowedOrigins, stray::Strays, tls::Certificates};
+use crate::hub::Tallies;
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
+use crate::outbound;
 use crate::protocol::engineio::SidPrefix;
-use crate::protocol::socketio::Dialect;
+use crate::protocol::socketio::{Dialect, is_reserved_event};
 use crate::rates::Rates;
 use crate::recovery::Recovery;
 use crate::redis::Endpoints;
+use crate::webhooks::Webhooks;
 
 /// Builds a [`Server`].
 #[must_use = "a server has to be built and run"]
@@ -189,6 +193,7 @@ impl ServerBuilder {
             endpoints,
         } = self;
         let config = config.validated()?;
+        check_notice(&config.shutdown)?;
         let endpoints = match endpoints {
             None => config.redis.endpoints()?,
             given => given,
@@ -209,17 +214,21 @@ impl ServerBuilder {
             (Some(_), "") => SidPrefix::of_node(&config.redis.node),
             (_, prefix) => prefix.parse().unwrap_or_default(),
         };
+        let name = outbound::node_name(&config);
         if let Some(cluster) = &cluster {
-            let port = config.server.port;
-            let name = match config.redis.node.as_str() {
-                "" => format!("{}:{port}", gethostname::gethostname().display()),
-                name => name.to_owned(),
-            };
-            cluster.set_self(name, sid_prefix.as_str().to_owned());
+            cluster.set_self(name.clone(), sid_prefix.as_str().to_owned());
         }
         let metrics = Arc::default();
+        // Engine.IO alone has neither sockets nor rooms.
+        let webhooks = match &application {
+            None => Webhooks::new(&config, &metrics)?,
+            Some(_) => None,
+        };
         let shared = Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            name,
+            started: Instant::now(),
+            api_keys: RwLock::new(config.api.keys.clone().into()),
             upper: match application {
                 Some(application) => Upper::Raw(application),
                 None => Upper::SocketIo(Namespaces::new(parents)),
@@ -227,6 +236,7 @@ impl ServerBuilder {
             hooks,
             websockets,
             metrics: Arc::clone(&metrics),
+            webhooks,
             recovery: config
                 .recovery
                 .enabled
@@ -242,6 +252,7 @@ impl ServerBuilder {
                 Parser::Json => Dialect::Json,
                 Parser::Msgpack => Dialect::Msgpack,
             },
+            tallies: Tallies::default(),
             hubs: RwLock::default(),
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
@@ -275,6 +286,17 @@ fn strays(cluster: Option<&Arc<Cluster>>) -> Strays {
     Strays::new(move |route| cluster.as_ref()?.owner(route))
 }
 
+fn check_notice(shutdown: &ShutdownConfig) -> Result<(), ConfigError> {
+    let event = &shutdown.notice_event;
+    if is_reserved_event(event) {
+        return Err(ConfigError::Value {
+            key: "shutdown.notice_event",
+            problem: format!("is {event:?}, which the protocol has taken"),
+        });
+    }
+    Ok(())
+}
+
 fn check_names(named: &[(ByteString, Arc<Definition>)]) -> Result<(), Error> {
     let wrong = |name: &ByteString, problem| {
         Err(Error::Namespace {
@@ -300,7 +322,7 @@ fn check_names(named: &[(ByteString, Arc<Definition>)]) -> Result<(), Error> {
 }
 
 /// The handler of a root namespace that nobody registered: lets everybody in and hears nothing.
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Actor for Nobody {
     type Context = Context<Self>;

@@ -1,16 +1,18 @@
 //! A server: what it is made of, how it is built, run, mounted and ended.
 
 mod builder;
+mod drain;
+mod elsewhere;
+mod nodes;
 mod shared;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
 
-use crate::config::Config;
+use crate::config::{ApiKey, Config};
 use crate::error::Error;
 use crate::http::{self};
 use crate::hub::Command;
@@ -20,6 +22,7 @@ use crate::registry;
 use crate::subscriber::Leave;
 
 pub use builder::ServerBuilder;
+pub use nodes::{Node, Nodes};
 pub(crate) use shared::{Shared, Upper};
 
 /// A Socket.IO server: a handle that is cheap to clone and may be used from any thread, also before it
@@ -96,7 +99,12 @@ impl Server {
     /// How many sessions are open.
     #[must_use]
     pub fn n_sessions(&self) -> usize {
-        self.0.n_connections.load(Ordering::Relaxed)
+        self.0.n_sessions()
+    }
+
+    /// Replaces the keys of the [HTTP API](crate::api), where it is mounted. Without keys nobody is let in.
+    pub fn set_api_keys(&self, keys: Vec<ApiKey>) {
+        *self.0.api_keys.write() = keys.into();
     }
 
     /// What was counted since the start: refusals and failures, by cause. With recovery also what its caps have dropped
@@ -108,6 +116,13 @@ impl Server {
         let gauges = cluster.into_iter().flat_map(|cluster| cluster.gauges());
         let recovery = self.0.recovery.iter().flat_map(Recovery::counters);
         self.0.metrics.read().chain(recovery).chain(gauges)
+    }
+
+    /// The name of this server in its cluster: `redis.node`, or made from the machine's name and the port. `None` for a
+    /// server that is alone.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        Some(self.0.cluster.as_ref()?.name())
     }
 
     /// The configuration.
@@ -143,12 +158,13 @@ impl Server {
         move |app| http::configure(&shared, app)
     }
 
-    /// Ends all sessions, with the reason `server shutting down`, and leaves the cluster.
+    /// Ends all sessions at once, with the reason `server shutting down`, and leaves the cluster. [`Server::drain`] takes
+    /// more care.
     pub fn close(&self) {
         self.0.tell_subscriber(|| Leave(None));
         self.0.to_all_hubs(|| Command::Shutdown);
         // Not asked: actix drops a question when nobody waits for its answer any more.
-        let budget = self.0.config.server.shutdown_timeout;
+        let budget = self.0.config.shutdown.timeout;
         self.0.tell_registry(|| registry::Close(budget));
     }
 
@@ -196,10 +212,18 @@ impl Server {
         }
     }
 
-    /// Runs until SIGINT or SIGTERM: listens on the configured address with the direct carrier.
+    /// Waits until what programs elsewhere are told has reached them, for this time at most.
+    pub(crate) async fn finish_webhooks(&self, budget: Duration) {
+        if let Some(webhooks) = &self.0.webhooks {
+            webhooks.finish(budget).await;
+        }
+    }
+
+    /// Runs until SIGINT or SIGTERM: listens on the configured address. Then it ends as [`Server::drain`] says; a second
+    /// signal ends it at once.
     ///
     /// # Errors
-    /// The address cannot be listened on, or the system fails.
+    /// The address cannot be listened on, the system fails, or the end was cut short ([`Error::Cut`]).
     pub fn run(self) -> Result<(), Error> {
         self.run_with(|_| {})
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
@@ -13,11 +14,11 @@ use parking_lot::{Mutex, RwLock};
 use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
-use crate::config::Config;
+use crate::config::{ApiKey, Config};
 use crate::engine;
 use crate::error::EmitError;
 use crate::http::{Hooks, origin::AllowedOrigins, stray::Strays, tls::Certificates};
-use crate::hub::{Command, Fanout, HubHandle, local};
+use crate::hub::{Command, Fanout, HubHandle, Tallies, Tally, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
 use crate::protocol::adapter::is_reserved_server_event;
@@ -27,8 +28,9 @@ use crate::protocol::websocket;
 use crate::publisher::Publisher;
 use crate::rates::{self, Rates};
 use crate::recovery::Recovery;
-use crate::registry::Registry;
+use crate::registry::{NODES_EVENT, Registry};
 use crate::subscriber::Subscriber;
+use crate::webhooks::Webhooks;
 
 /// What is on top of the engine of a server.
 pub(crate) enum Upper {
@@ -41,12 +43,19 @@ pub(crate) struct Shared {
     /// Distinguishes the servers of a process.
     pub(crate) id: usize,
     pub(crate) config: Config,
+    /// The name of this server for people: `redis.node`, or made of the machine's name and the port.
+    pub(crate) name: String,
+    pub(crate) started: Instant,
+    /// The keys of the HTTP API, which may change while the server runs.
+    pub(crate) api_keys: RwLock<Arc<[ApiKey]>>,
     pub(crate) upper: Upper,
     pub(crate) hooks: Hooks,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recovery: Option<Recovery>,
     /// What is shared with other servers; none on a single node.
     pub(crate) cluster: Option<Arc<Cluster>>,
+    /// Who is told of sockets and rooms elsewhere; none if nobody is.
+    pub(crate) webhooks: Option<Webhooks>,
     /// Paths where WebSockets are served without an engine.
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
@@ -59,6 +68,7 @@ pub(crate) struct Shared {
     /// How fast clients may go, if a rate is set.
     pub(crate) rates: Option<Rates>,
     pub(super) dialect: Dialect,
+    pub(crate) tallies: Tallies,
     pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
     pub(super) hubs_generation: AtomicU64,
@@ -131,7 +141,7 @@ impl Shared {
     /// As [`Shared::check_event_name`], for events between servers.
     pub(crate) fn check_server_event_name(&self, name: &str) -> Result<(), EmitError> {
         self.check_event_name(name)?;
-        if is_reserved_server_event(name) {
+        if is_reserved_server_event(name) || name == NODES_EVENT {
             return Err(EmitError::Reserved(name.to_owned()));
         }
         Ok(())
@@ -200,9 +210,17 @@ impl Shared {
         false
     }
 
+    pub(super) fn n_sessions(&self) -> usize {
+        self.n_connections.load(Ordering::Relaxed)
+    }
+
     /// A session has joined its first namespace, or ended before.
     pub(crate) fn joined_first(&self) {
         self.n_half_open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn n_half_open(&self) -> usize {
+        self.n_half_open.load(Ordering::Relaxed)
     }
 
     pub(crate) fn connection_closed(&self, handshake: &Handshake) {
@@ -228,7 +246,10 @@ impl Shared {
         if matches!(self.upper, Upper::SocketIo(_)) {
             self.registry.get_or_init(|| {
                 let cluster = self.cluster.clone();
-                Registry::start_in_arbiter(&Arbiter::new().handle(), |_| Registry::new(cluster))
+                let watcher = self.webhooks.as_ref().and_then(Webhooks::start);
+                Registry::start_in_arbiter(&Arbiter::new().handle(), |_| {
+                    Registry::new(cluster, watcher)
+                })
             });
             if let Some(cluster) = &self.cluster {
                 self.subscriber.get_or_init(|| self.join_cluster(cluster));
@@ -278,7 +299,28 @@ impl Shared {
         }
     }
 
-    pub(crate) fn remove_hub(&self, index: u16) {
+    /// Asks the subscriber; the answer is `None` if there is none, or it ends.
+    pub(crate) fn ask_subscriber<M>(
+        &self,
+        question: M,
+    ) -> impl Future<Output = Option<M::Result>> + Send + use<M>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Subscriber: Handler<M>,
+        Context<Subscriber>: ToEnvelope<Subscriber, M>,
+    {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a question of an operator; not the delivery path"
+        )]
+        let answer = (self.subscriber.get()).map(|subscriber| subscriber.send(question));
+        async move { answer?.await.ok() }
+    }
+
+    /// A hub has gone; what it has counted stays counted.
+    pub(crate) fn remove_hub(&self, index: u16, tally: &Tally) {
+        self.tallies.retire(index, tally);
         if let Some(hub) = self.hubs.write().get_mut(usize::from(index)) {
             *hub = None;
         }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use super::{Application, PollAnswer, Session, State};
-use crate::hub::{Link, Parcel, Seat, Timer};
+use super::{Application, PollAnswer, RequestId, Session, State};
+use crate::hub::{Link, Parcel, Seat, Timer, place};
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::Transport;
 use crate::protocol::websocket::{self, close_code};
@@ -14,6 +14,9 @@ use crate::protocol::websocket::{self, close_code};
 ///
 /// Source: `packages/engine.io/lib/transports/polling.ts`, `closeTimeout`.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The same when the server ends: a client that is there polls again at once.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Closes in good order: what is queued is sent first. The application hears of it at once if it is
@@ -33,13 +36,7 @@ impl Session {
         if self.state != State::Open {
             return;
         }
-        let is_polling_idly = {
-            let hub = self.hub.borrow();
-            hub.seats
-                .get(self.seat)
-                .is_some_and(|seat| matches!(seat.link, Link::Polling(None)))
-        };
-        if !is_polling_idly {
+        if !self.is_polling_idly() {
             // The transport closes at once, so that is what the sockets hear of, as in the reference.
             let is_ours = reason == DisconnectReason::ForcedServerClose;
             let reason = if is_ours {
@@ -50,12 +47,37 @@ impl Session {
             self.finish_with_code(reason, Some((close_code::NORMAL, why.to_owned())));
             return ctx.stop();
         }
+        self.close_with_next_poll(reason, CLOSE_TIMEOUT);
+    }
+
+    /// The server ends, and it is this session's turn. Who polls is between two polls now and then: the next one takes
+    /// what is queued, and the close packet.
+    pub(super) fn drained(&mut self, ctx: &mut Context<Self>) {
+        let reason = DisconnectReason::ServerShuttingDown;
+        if self.state != State::Open {
+            // The poll that it waits for will come, or its time is up by itself.
+        } else if self.is_polling_idly() {
+            self.close_with_next_poll(reason, FAREWELL);
+        } else {
+            self.end(reason, ctx);
+        }
+    }
+
+    /// Whether it is between two polls.
+    pub(super) fn is_polling_idly(&self) -> bool {
+        let hub = self.hub.borrow();
+        hub.seats
+            .get(self.seat)
+            .is_some_and(|seat| matches!(seat.link, Link::Polling(None)))
+    }
+
+    fn close_with_next_poll(&mut self, reason: DisconnectReason, patience: Duration) {
         if let Application::SocketIo(_) = self.application {
             self.disconnect_all(reason);
         }
         self.state = State::Closing(reason);
         let mut hub = self.hub.borrow_mut();
-        hub.set_timer(self.seat, Timer::Close, Instant::now() + CLOSE_TIMEOUT);
+        hub.set_timer(self.seat, Timer::Close, Instant::now() + patience);
         if let Some(seat) = hub.seats.get_mut(self.seat) {
             seat.closing = true;
         }
@@ -87,10 +109,25 @@ impl Session {
             connection.close(reason);
         }
         self.abandon_upgrade(close_code::NORMAL, "the session has ended");
-        let seat = self.hub.borrow_mut().remove_seat(self.seat);
+        let mut hub = self.hub.borrow_mut();
+        let seat = hub.remove_seat(self.seat);
+        hub.tally.closed[reason as usize] += 1;
+        if let Some(seat) = &seat
+            && !is_cut_off(seat, reason, close.as_ref())
+        {
+            let (n_packets, n_bytes) = seat.queued();
+            hub.tally.sent[place(seat.link.transport())].add(n_packets, n_bytes);
+        }
+        drop(hub);
         if let Some(seat) = seat {
-            let transport = seat.link.transport();
-            log::debug!("a session has ended sid={sid} transport={transport} reason={reason}");
+            // The last line of a session, at debug as all of its life: with some hundred thousand clients, whoever
+            // wants to read of each will say so.
+            log::debug!(
+                "a session has ended sid={sid} request={} transport={} duration_ms={} reason={reason}",
+                RequestId::new(&self.handshake, &seat.sid),
+                seat.link.transport(),
+                self.opened.elapsed().as_millis()
+            );
             end_transport(seat, reason, close);
         }
         self.server.connection_closed(&self.handshake);
@@ -116,6 +153,16 @@ impl Session {
             .seats
             .get(self.seat)
             .map_or(Transport::Websocket, |seat| seat.link.transport())
+    }
+}
+
+/// Whether what is queued for a client is lost with its transport.
+fn is_cut_off(seat: &Seat, reason: DisconnectReason, close: Option<&(u16, String)>) -> bool {
+    let is_broken = reason == DisconnectReason::TransportError && close.is_none();
+    match &seat.link {
+        Link::Gone | Link::Polling(None) => true,
+        Link::Polling(Some(_)) => reason == DisconnectReason::TransportClose,
+        Link::Direct(_) | Link::Mounted(_) => is_broken,
     }
 }
 

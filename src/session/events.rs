@@ -90,7 +90,9 @@ impl Session {
             (Body::Ack { id, args }, Some(index)) if is_connected => {
                 let resolved =
                     id.is_some_and(|id| sockets.seated[index].socket.resolve_ack(id, args));
-                if !resolved {
+                if resolved {
+                    self.hub.borrow_mut().tally.acks_received += 1;
+                } else {
                     self.server.metrics.count(Counter::UnknownAck);
                     log::debug!("nobody waits for an ack sid={} ack={id:?}", self.sid());
                 }
@@ -132,6 +134,10 @@ impl Session {
             return;
         };
         let seated = &sockets.seated[index];
+        let mut hub = self.hub.borrow_mut();
+        hub.tally.event(seated.socket.namespace().index);
+        hub.tally.acks_wanted += u64::from(id.is_some());
+        drop(hub);
         let socket = Socket::from(Arc::clone(&seated.socket));
         let ack = id.map_or_else(Ack::none, |id| Ack::new(socket.clone(), id));
         if self.server.auth.is_some() && self.is_refresh(&seated.socket, &name) {

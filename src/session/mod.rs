@@ -11,6 +11,7 @@ mod packets;
 mod polling;
 mod rates;
 mod reader;
+mod request_id;
 mod sockets;
 mod token;
 mod upgrade;
@@ -42,6 +43,7 @@ use crate::protocol::engineio::{self, Open, PacketType, ProtocolVersion, Sid, Tr
 use crate::protocol::websocket::{self, WsError};
 use crate::rates::Meters;
 use crate::server::{Shared, Upper};
+use request_id::RequestId;
 use sockets::Sockets;
 use upgrade::Upgrade;
 
@@ -130,6 +132,7 @@ pub(crate) struct Session {
     seat: SeatKey,
     server: Arc<Shared>,
     handshake: Arc<Handshake>,
+    opened: Instant,
     version: ProtocolVersion,
     /// The [`Transport`], for the handles of its sockets.
     transport: Arc<AtomicU8>,
@@ -210,6 +213,7 @@ impl Session {
         let mut seat = Seat::new(sid, context.address(), dialect, link, heartbeat);
         seat.deflate = deflate;
         let key = state.add_seat(seat);
+        state.tally.opened[hub::place(transport)] += 1;
         if version == ProtocolVersion::V3
             && let Some(wire) = &mut wire
         {
@@ -259,6 +263,7 @@ impl Session {
             seat: key,
             server,
             handshake,
+            opened: now,
             version,
             transport: Arc::new(AtomicU8::new(u8::from(transport == Transport::Websocket))),
             state: State::Open,
@@ -277,7 +282,10 @@ impl Session {
             is_watching_completion: false,
             polls_before_orphan: None,
         };
-        log::debug!("a session is open sid={sid} transport={transport} eio={version}");
+        log::debug!(
+            "a session is open sid={sid} request={} transport={transport} eio={version}",
+            RequestId::new(&session.handshake, &sid)
+        );
         let _ = context.run(session);
         key
     }
@@ -377,6 +385,7 @@ impl Session {
                     self.end(reason, ctx);
                 }
             }
+            Timer::Drain => self.drained(ctx),
             Timer::Heartbeat => {}
         }
     }

@@ -1,5 +1,6 @@
 //! Engine.IO packets: what each one does to the session.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use actix::prelude::*;
@@ -31,6 +32,13 @@ impl Session {
             Ok(packet) => packet,
             Err(err) => return self.parse_error(&err, ctx),
         };
+        let transport = usize::from(self.transport.load(Ordering::Relaxed));
+        let n_bytes = match &packet.data {
+            // With the digit of its type, as it is counted on the way out.
+            Data::Text(text) => text.len() + 1,
+            Data::Binary(bytes) => bytes.len(),
+        };
+        self.hub.borrow_mut().tally.received[transport].add(1, n_bytes);
         match (packet.kind, self.version) {
             (PacketType::Message, _) => match packet.data {
                 Data::Text(text) => self.text(text, ctx),
@@ -42,7 +50,7 @@ impl Session {
                 hub.pong(self.seat);
             }
             (PacketType::Pong, ProtocolVersion::V4) => {
-                self.hub.borrow_mut().heard(self.seat, Instant::now())
+                self.hub.borrow_mut().ponged(self.seat, Instant::now())
             }
             (PacketType::Ping, ProtocolVersion::V4) | (PacketType::Pong, ProtocolVersion::V3) => {
                 let why = "a heartbeat went the wrong way";

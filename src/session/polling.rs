@@ -53,7 +53,7 @@ impl Session {
         ctx: &mut Context<Self>,
     ) {
         let is_goodbye = matches!(&**body, b"1" | b"1:1");
-        if is_goodbye && self.has_no_poll() {
+        if is_goodbye && self.is_polling_idly() {
             let body = body.clone();
             ctx.run_later(LATE_POLL, move |session, ctx| {
                 session.take_post(&body, is_binary, answer, ctx);
@@ -61,12 +61,6 @@ impl Session {
         } else {
             self.take_post(body, is_binary, answer, ctx);
         }
-    }
-
-    fn has_no_poll(&self) -> bool {
-        let hub = self.hub.borrow();
-        let seat = hub.seats.get(self.seat);
-        seat.is_some_and(|seat| matches!(seat.link, Link::Polling(None)))
     }
 
     fn take_post(

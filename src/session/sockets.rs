@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use actix::prelude::*;
 use bytestring::ByteString;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use super::token::TokenStage;
 use super::{Application, Session};
 use crate::SocketId;
 use crate::cluster::Held;
@@ -32,6 +33,8 @@ pub(super) struct Sockets {
     pub(super) seated: SmallVec<[Seated; 1]>,
     /// Whether it has been in a namespace.
     pub(super) has_joined: bool,
+    /// When the end of a token is looked for next.
+    pub(super) token_watched: Option<Instant>,
 }
 
 /// A socket of this session.
@@ -40,8 +43,7 @@ pub(super) struct Seated {
     pub(super) member: MemberKey,
     pub(super) dispatch: Rc<dyn Dispatch>,
     pub(super) is_connected: bool,
-    /// The end of its token for which it was asked for a fresh one.
-    pub(super) asked_for: Option<Duration>,
+    pub(super) token: TokenStage,
 }
 
 impl Sockets {
@@ -51,6 +53,7 @@ impl Sockets {
             decoder,
             seated: SmallVec::new(),
             has_joined: false,
+            token_watched: None,
         }
     }
 
@@ -154,7 +157,7 @@ impl Session {
                 member,
                 dispatch,
                 is_connected: false,
-                asked_for: None,
+                token: TokenStage::Good,
             });
         }
         let handle = Socket::from(socket);
@@ -277,7 +280,11 @@ impl Session {
         seated.is_connected = true;
         let socket = Arc::clone(&seated.socket);
         socket.set_connected();
-        Socket::from(Arc::clone(&socket)).join(socket.id());
+        let handle = Socket::from(Arc::clone(&socket));
+        handle.join(socket.id());
+        if let Some(webhooks) = &server.webhooks {
+            webhooks.connected(&handle);
+        }
         let (dialect, name) = (server.dialect(), socket.namespace().name());
         let answer = match version {
             ProtocolVersion::V4 => {
@@ -290,7 +297,10 @@ impl Session {
             .iter()
             .map(|(event, args)| dialect.event(name, None, event, args))
             .collect();
-        self.hub.borrow_mut().accept(member, answer, replay);
+        let mut hub = self.hub.borrow_mut();
+        hub.tally.connected += 1;
+        hub.accept(member, answer, replay);
+        drop(hub);
         self.watch_tokens();
     }
 
@@ -352,6 +362,7 @@ impl Session {
         if !seated.is_connected {
             return;
         }
+        self.hub.borrow_mut().tally.disconnected[reason as usize] += 1;
         log::debug!(
             "a socket has left nsp={} id={} reason={reason}",
             socket.namespace().name(),
@@ -362,6 +373,9 @@ impl Session {
             socket: Socket::from(Arc::clone(socket)),
             reason,
         };
+        if let Some(webhooks) = &self.server.webhooks {
+            webhooks.disconnected(&ended.socket, reason);
+        }
         // Before the state can be taken up elsewhere: a handler hears of the end before the return.
         seated.dispatch.disconnected(ended);
         if let (Some(recovery), Some(pid)) = (&self.server.recovery, &kept.pid)

@@ -16,25 +16,40 @@ use crate::protocol::socketio::Args;
 /// Timers do not look further ahead.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What has become of the token of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenStage {
+    /// Nothing, or there is none.
+    Good,
+    /// The client was asked for another, because it ended then.
+    Asked(Duration),
+    /// The socket is on its way out.
+    Over,
+}
+
 impl Session {
     /// Waits for the end of the first token that ends.
-    pub(super) fn watch_tokens(&self) {
-        let (Some(auth), Application::SocketIo(sockets)) = (&self.server.auth, &self.application)
+    pub(super) fn watch_tokens(&mut self) {
+        let (Some(auth), Application::SocketIo(sockets)) =
+            (&self.server.auth, &mut self.application)
         else {
             return;
         };
-        let now = auth::now();
         let next = sockets.seated.iter().filter_map(|seated| {
             let expires = seated.socket.claims()?.expires;
-            Some(match seated.asked_for == Some(expires) {
-                true => closes(auth, expires),
-                false => expires,
-            })
+            match seated.token {
+                TokenStage::Over => None,
+                TokenStage::Asked(then) if then == expires => Some(closes(auth, expires)),
+                TokenStage::Asked(_) | TokenStage::Good => Some(expires),
+            }
         });
-        if let Some(next) = next.min() {
-            let wait = next.saturating_sub(now).min(LONGEST);
-            // A little later, so that it has expired by then.
-            let at = Instant::now() + wait + Duration::from_millis(1);
+        let Some(next) = next.min() else { return };
+        let wait = next.saturating_sub(auth::now()).min(LONGEST);
+        // A little later, so that it has expired by then.
+        let at = Instant::now() + wait + Duration::from_millis(1);
+        // However often a client brings fresh tokens, it has one timer: who is early looks again.
+        if sockets.token_watched.is_none_or(|watched| at < watched) {
+            sockets.token_watched = Some(at);
             self.hub.borrow_mut().set_timer(self.seat, Timer::Token, at);
         }
     }
@@ -46,12 +61,17 @@ impl Session {
             return;
         };
         let now = auth::now();
+        sockets.token_watched = None;
         for seated in &mut sockets.seated {
             let Some(claims) = seated.socket.claims() else {
                 continue;
             };
             let (expires, socket) = (claims.expires, Socket::from(Arc::clone(&seated.socket)));
+            if seated.token == TokenStage::Over {
+                continue;
+            }
             if now >= closes(auth, expires) {
+                seated.token = TokenStage::Over;
                 self.server.metrics.count(Counter::TokenExpired);
                 log::debug!(
                     "a socket is disconnected nsp={} id={} why=its token has expired",
@@ -59,8 +79,8 @@ impl Session {
                     socket.id()
                 );
                 socket.disconnect(false);
-            } else if now >= expires && seated.asked_for != Some(expires) {
-                seated.asked_for = Some(expires);
+            } else if now >= expires && seated.token != TokenStage::Asked(expires) {
+                seated.token = TokenStage::Asked(expires);
                 let remaining = closes(auth, expires).saturating_sub(now);
                 let remaining_ms = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
                 let words = json!({ "expires": expires.as_secs(), "remaining_ms": remaining_ms });

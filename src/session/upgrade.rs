@@ -18,6 +18,7 @@ use crate::metrics::{Counter, Metrics};
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, HandshakeError, PacketType, Transport};
 use crate::protocol::websocket::{self, Negotiated, Opcode, close_code};
+use crate::throttle::throttled;
 
 /// How often an upgrade that was probed sends a waiting poll home.
 ///
@@ -118,7 +119,7 @@ impl Offer {
                 metrics,
                 ..
             } => {
-                metrics.count(Counter::HandshakeRefused);
+                metrics.count_refused(err.code());
                 log::debug!(
                     "a websocket is refused code={} why={}",
                     err.code(),
@@ -212,7 +213,10 @@ impl Session {
                     }
                 }
                 Err(err) => {
-                    log::warn!("a connection cannot be moved to its session err={err}");
+                    throttled!(
+                        warn,
+                        "a connection cannot be moved to its session err={err}"
+                    );
                     return self.server.metrics.count(Counter::UpgradeFailed);
                 }
             },
@@ -358,6 +362,7 @@ impl Session {
             .negotiated
             .map(|_| Deflate::new(&self.server.config.engine.per_message_deflate));
         hub.mark_dirty(self.seat);
+        hub.tally.upgraded += 1;
         drop(hub);
         self.carrier = upgrade.carrier;
         self.set_transport(Transport::Websocket);

@@ -14,15 +14,17 @@ use crate::namespace::{BroadcastAcks, NamespaceInner, Relayed, ServerAck, Server
 use crate::protocol::adapter::{
     self, Asker, BroadcastEvent, Junk, OptFlags, Opts, Request, Target,
 };
-use crate::registry::AnswerRequest;
+use crate::protocol::socketio::Args;
+use crate::registry::{AnswerRequest, NODES_EVENT};
+use crate::throttle::throttled;
 
 /// How long acks are relayed to a server that does not say how long it waits.
 const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(60);
 
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
-
 impl Subscriber {
-    pub(super) fn incoming(&self, message: &redis::Msg) {
+    pub(super) fn incoming(&mut self, message: &redis::Msg) {
+        self.heard.messages += 1;
+        self.heard.bytes += message.get_payload_bytes().len() as u64;
         let is_pattern = message.from_pattern();
         let channel = message.get_channel_name();
         let name = if is_pattern {
@@ -46,6 +48,8 @@ impl Subscriber {
                         // Before anything is decoded.
                         if self.cluster.locals.may_have(nsp.index, room) {
                             self.broadcast(nsp, Some(room), message.get_payload_bytes());
+                        } else {
+                            self.heard.needless += 1;
                         }
                     }
                     None => self.junk(Junk::Shape, channel),
@@ -73,7 +77,7 @@ impl Subscriber {
     fn junk(&self, junk: Junk, channel: &str) {
         if junk == Junk::Foreign {
             self.server.metrics.count(Counter::ClusterForeign);
-            return self.warn_of_foreigners(channel);
+            return Self::warn_of_foreigners(channel);
         }
         self.server.metrics.count(Counter::ClusterJunk);
         log::debug!("a message of the cluster is ignored channel={channel} err={junk}");
@@ -81,16 +85,12 @@ impl Subscriber {
 
     /// What the streams adapter publishes ends every Node.js server that uses the classic one with the same prefix:
     /// that is worth more than a counter, but not a line for each.
-    fn warn_of_foreigners(&self, channel: &str) {
-        let now = Instant::now();
-        let is_due = |last: Instant| now.duration_since(last) >= BETWEEN_WARNINGS;
-        if self.warned.get().is_none_or(is_due) {
-            self.warned.set(Some(now));
-            log::warn!(
-                "servers with another adapter (streams) publish on our channels, which Node.js servers do not survive: \
-                 they need another redis.key channel={channel}"
-            );
-        }
+    fn warn_of_foreigners(channel: &str) {
+        throttled!(
+            warn,
+            "servers with another adapter (streams) publish on our channels, which Node.js servers do not survive: \
+             they need another redis.key channel={channel}"
+        );
     }
 
     // Hot: our own message is known by its first bytes. Another is copied once, its head decoded, its arguments
@@ -141,6 +141,9 @@ impl Subscriber {
             Request::Disconnect { opts, close } => {
                 self.change(nsp, opts, &Change::Disconnect { close });
             }
+            Request::ServerSideEmit { asker, name, .. } if name == NODES_EVENT => {
+                self.tell_load(nsp, asker);
+            }
             Request::ServerSideEmit { asker, name, args } => {
                 let ack = ServerAck::new(Arc::clone(nsp), asker);
                 let event = ServerEvent::new(Arc::clone(nsp), name, args, ack);
@@ -166,6 +169,16 @@ impl Subscriber {
             change: change.clone(),
             until_done: until_done.clone(),
         });
+    }
+
+    /// Another server wants to know who the servers are.
+    fn tell_load(&self, nsp: &NamespaceInner, asker: Option<Asker>) {
+        let load = Args::from_values(&(self.server.load(),));
+        if let (Some(asker), Ok(load)) = (asker, load) {
+            let channel = asker.channel(&self.cluster.channels, nsp.name(), false);
+            let answer = asker.emitted(&load, Some(&self.cluster.uid));
+            self.cluster.publish_encoded(channel, answer);
+        }
     }
 
     fn server_event(&self, event: ServerEvent) {

@@ -1,18 +1,19 @@
 //! # Subscriber
 //! Owns: the subscribe connection; which channels are wanted.
 //! Runs: one per server, on the arbiter of the pub/sub connections.
-//! Receives: messages of the cluster; [`NamespaceChanged`], [`RoomChanged`], [`Confirm`], [`Leave`].
+//! Receives: messages of the cluster; [`NamespaceChanged`], [`RoomChanged`], [`Confirm`], [`Visit`], [`Leave`].
 //! Sends: one [`Command`](crate::hub::Command) per hub and message; questions and answers to the registry.
 //! Stops: with its arbiter. Never: delivers to a session itself.
 
 mod incoming;
 mod wanted;
 
-use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use bytestring::ByteString;
 use redis::aio::PubSubSink;
 use tokio::sync::oneshot;
 
@@ -43,12 +44,50 @@ impl Message for Confirm {
     type Result = ();
 }
 
-/// The server ends: nobody is to count on it any more.
+/// The server will end: no requests of others are answered any more. Broadcasts are heard still. Said when Redis knows it.
+#[derive(Debug)]
+pub(crate) struct StopAnswering(pub(crate) oneshot::Sender<()>);
+
+impl Message for StopAnswering {
+    type Result = ();
+}
+
+/// Answers in a namespace that this server does not have.
+#[derive(Debug)]
+pub(crate) enum Visit {
+    /// They are wanted from now on; say when they are subscribed to.
+    Begins(ByteString, oneshot::Sender<()>),
+    /// They are not any more. As often as the other.
+    Ends(ByteString),
+}
+
+impl Message for Visit {
+    type Result = ();
+}
+
+/// The server ends: nothing is heard any more.
 #[derive(Debug)]
 pub(crate) struct Leave(pub(crate) Option<oneshot::Sender<()>>);
 
 impl Message for Leave {
     type Result = ();
+}
+
+/// What has come from Redis since the start.
+#[derive(Debug)]
+pub(crate) struct CountHeard;
+
+/// See [`CountHeard`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// Messages for rooms that nobody here is in.
+    pub(crate) needless: u64,
+}
+
+impl Message for CountHeard {
+    type Result = Heard;
 }
 
 /// See the module documentation.
@@ -74,8 +113,7 @@ pub(crate) struct Subscriber {
     left: Vec<oneshot::Sender<()>>,
     /// How a broadcast begins that we have published ourselves.
     own_head: Vec<u8>,
-    /// When the log was told of other adapters on our channels.
-    warned: Cell<Option<Instant>>,
+    heard: Heard,
 }
 
 impl std::fmt::Debug for Subscriber {
@@ -106,7 +144,7 @@ impl Subscriber {
             is_leaving: false,
             left: Vec::new(),
             own_head,
-            warned: Cell::new(None),
+            heard: Heard::default(),
         }
     }
 
@@ -301,11 +339,48 @@ impl Handler<RoomChanged> for Subscriber {
     }
 }
 
+impl Handler<CountHeard> for Subscriber {
+    type Result = MessageResult<CountHeard>;
+
+    fn handle(&mut self, _: CountHeard, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.heard)
+    }
+}
+
 impl Handler<Confirm> for Subscriber {
     type Result = ();
 
     fn handle(&mut self, Confirm(waiting): Confirm, ctx: &mut Context<Self>) {
         self.waiting.push(waiting);
+        self.subscribe(ctx);
+    }
+}
+
+impl Handler<StopAnswering> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, StopAnswering(done): StopAnswering, ctx: &mut Context<Self>) {
+        self.cluster.is_counted.store(false, Ordering::Relaxed);
+        self.wanted.stop_answering();
+        self.waiting.push(done);
+        self.subscribe(ctx);
+    }
+}
+
+impl Handler<Visit> for Subscriber {
+    type Result = ();
+
+    fn handle(&mut self, visit: Visit, ctx: &mut Context<Self>) {
+        if self.is_leaving {
+            return;
+        }
+        match visit {
+            Visit::Begins(nsp, is_heard) => {
+                self.wanted.visit(&nsp);
+                self.waiting.push(is_heard);
+            }
+            Visit::Ends(nsp) => self.wanted.end_visit(&nsp),
+        }
         self.subscribe(ctx);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use foldhash::quality::RandomState;
 use indexmap::IndexSet;
 use redis::aio::PubSubSink;
@@ -36,6 +37,11 @@ pub(super) struct Wanted {
     /// What may have to be done: names that are wanted and do not stand, or the other way round.
     dirty: IndexSet<Name, RandomState>,
     namespaces: HashMap<u32, Arc<NamespaceInner>>,
+    /// Requests that are wanted no more. What still comes on them is answered: whoever asks has counted on us.
+    retired: HashMap<Name, Source, RandomState>,
+    answers_requests: bool,
+    /// Namespaces that are not here and are asked about, and how often at once.
+    visits: HashMap<ByteString, usize, RandomState>,
 }
 
 /// One command.
@@ -65,6 +71,9 @@ impl Wanted {
             standing: IndexSet::default(),
             dirty: IndexSet::default(),
             namespaces: HashMap::new(),
+            retired: HashMap::default(),
+            answers_requests: true,
+            visits: HashMap::default(),
             cluster,
         };
         let canary = wanted.cluster.channels.canary();
@@ -73,6 +82,9 @@ impl Wanted {
     }
 
     fn want(&mut self, name: Name, source: Source) {
+        if matches!(source, Source::Requests(_)) && !self.answers_requests {
+            return;
+        }
         self.dirty.insert(name.clone());
         self.sources.insert(name, source);
     }
@@ -116,19 +128,20 @@ impl Wanted {
         }
         if is_there {
             self.namespaces.insert(nsp.index, Arc::clone(nsp));
+            self.cluster.set_heard(nsp.name(), true);
             for (name, source) in names {
                 self.want(name, source);
             }
         } else {
             self.namespaces.remove(&nsp.index);
+            // One that came anew under the same name keeps them.
+            let is_there = self.is_there(nsp.name());
+            self.cluster.set_heard(nsp.name(), is_there);
+            let is_visited = self.visits.contains_key(nsp.name());
             // Requests first: nobody may count on us any more.
-            for (name, _) in names.into_iter().rev() {
-                // One that came anew under the same name keeps them.
-                let is_other = self
-                    .namespaces
-                    .values()
-                    .any(|other| other.name() == nsp.name());
-                if !is_other {
+            for (name, source) in names.into_iter().rev() {
+                let is_kept = is_visited && matches!(source, Source::Answers);
+                if !is_there && !is_kept {
                     self.drop_name(name);
                 }
             }
@@ -137,6 +150,39 @@ impl Wanted {
             for room in self.cluster.locals.rooms(nsp.index) {
                 self.room(nsp.index, &room);
             }
+        }
+    }
+
+    fn is_there(&self, nsp: &str) -> bool {
+        self.namespaces.values().any(|other| other.name() == nsp)
+    }
+
+    fn answers(&self, nsp: &str) -> [Name; 2] {
+        let channels = &self.cluster.channels;
+        [channels.response(nsp), channels.own_response(nsp)].map(|name| (false, name))
+    }
+
+    /// Questions are asked in a namespace that is not here: their answers are wanted.
+    pub(super) fn visit(&mut self, nsp: &ByteString) {
+        *self.visits.entry(nsp.clone()).or_default() += 1;
+        for name in self.answers(nsp) {
+            self.want(name, Source::Answers);
+        }
+    }
+
+    /// Such a question is over.
+    pub(super) fn end_visit(&mut self, nsp: &ByteString) {
+        match self.visits.get_mut(nsp) {
+            Some(n @ 2..) => *n -= 1,
+            Some(_) => {
+                self.visits.remove(nsp);
+                if !self.is_there(nsp) {
+                    self.answers(nsp)
+                        .into_iter()
+                        .for_each(|name| self.drop_name(name));
+                }
+            }
+            None => {}
         }
     }
 
@@ -157,14 +203,25 @@ impl Wanted {
         }
     }
 
+    /// Requests are wanted no more, from now on.
+    pub(super) fn stop_answering(&mut self) {
+        self.answers_requests = false;
+        let is_request = |source: &Source| matches!(source, Source::Requests(_));
+        let requests = self.sources.extract_if(|_, source| is_request(source));
+        for (name, source) in requests {
+            self.dirty.insert(name.clone());
+            self.retired.insert(name, source);
+        }
+    }
+
     /// Nothing is wanted any more, requests first.
     pub(super) fn leave(&mut self) {
-        let (requests, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sources)
-            .into_iter()
-            .partition(|(_, source)| matches!(source, Source::Requests(_)));
         self.dirty.clear();
-        self.dirty
-            .extend(requests.into_iter().chain(others).map(|(name, _)| name));
+        self.stop_answering();
+        let others = std::mem::take(&mut self.sources).into_keys();
+        self.dirty.extend(others);
+        // What an earlier order has not come to.
+        self.dirty.extend(self.retired.keys().cloned());
     }
 
     /// A new connection: nothing stands.
@@ -212,6 +269,7 @@ impl Wanted {
     /// What a channel means.
     // Hot: one hash of the channel's name.
     pub(super) fn source(&self, is_pattern: bool, name: String) -> Option<&Source> {
-        self.sources.get(&(is_pattern, name))
+        let name = (is_pattern, name);
+        self.sources.get(&name).or_else(|| self.retired.get(&name))
     }
 }

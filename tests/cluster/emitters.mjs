@@ -5,12 +5,12 @@ import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { createClient } from "redis";
+import { PYTHON } from "../harness/python.mjs";
 import { targetNames } from "../harness/server.mjs";
 import { within } from "../harness/index.mjs";
 import { onNodes } from "./nodes.mjs";
 
 const require = createRequire(import.meta.url);
-const PYTHON = fileURLToPath(new URL("../clients/python/.venv/bin/python", import.meta.url));
 /** Python reads hundreds of files before it begins, which takes its time on a busy machine. */
 const PYTHON_MS = 40_000;
 const SCRIPT = fileURLToPath(new URL("emit.py", import.meta.url));

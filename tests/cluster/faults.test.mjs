@@ -132,7 +132,7 @@ for (const kinds of [[R, R], [R, S], [S, R], [S, S]]) {
     cluster.test("a frozen node is missed, and comes back", async (t) => {
       const [peer, frozen] = await Promise.all([node, other].map((each) => cluster.open(t, each)));
       t.after(() => other.kill("SIGCONT"));
-      other.kill("SIGSTOP");
+      await other.freeze();
       const started = Date.now();
       const [reply] = await peer.ask("ctl:fetchSockets");
       const took = Date.now() - started;

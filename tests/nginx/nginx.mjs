@@ -1,4 +1,4 @@
-// One nginx with the shipped configuration, on a free port, in a folder of its own, in front of nodes named a and b.
+// One nginx with the shipped configuration, on a free port, in a folder of its own, in front of nodes named a, b and so on.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -20,7 +20,7 @@ export class Nginx {
   #exit;
   #ended = false;
 
-  /** `nodes`: the ports of the nodes `a` and `b`. `isSticky`: without it, requests go to the nodes by turns. */
+  /** `nodes`: the ports of the nodes `a`, `b` and what others there are. `isSticky`: without it, requests go to the nodes by turns. */
   constructor(nodes, { isSticky = true } = {}) {
     Object.assign(this, { nodes, isSticky, path: "/socket.io" });
   }
@@ -75,7 +75,7 @@ export class Nginx {
 
   /** The shipped text with the addresses and folders of this test. */
   #configuration() {
-    let text = SHIPPED;
+    let text = Object.keys(this.nodes).slice(2).reduce((text, name) => this.#withNode(text, name), SHIPPED);
     const replace = (from, to) => {
       assert.ok(text.includes(from), `deploy/nginx.conf has no ${from}`);
       text = text.replaceAll(from, to);
@@ -92,6 +92,15 @@ export class Nginx {
       replace("least_conn;", "");
     }
     return text;
+  }
+
+  /** One node more: its three places in the file are those of `b`. */
+  #withNode(text, name) {
+    const own = (part) => part.replaceAll("_b", `_${name}`).replace("^b", `^${name}`).replace("127.0.0.1:3002", `${HOST}:${this.nodes[name]}`);
+    return [/^ *server 127.0.0.1:3002 max_fails.*\n/m, /^ *upstream greenroom_b \{[^}]*\}\n/m, /^ *"~\^b.*\n/m].reduce((text, place) => {
+      assert.match(text, place);
+      return text.replace(place, (part) => part + own(part));
+    }, text);
   }
 
   kill(signal) {

@@ -1,4 +1,4 @@
-//! An example as a process of its own.
+//! An example, or the program itself, as a process of its own.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -14,7 +15,7 @@ use super::DEADLINE;
 /// What a server says when it listens; the address follows.
 const READY: &str = "listening on: ";
 
-/// A running example. Killed at the end of the test; what it logged is shown if the test fails.
+/// A running program. Killed at the end of the test; what it logged is shown if the test fails.
 pub(crate) struct Program {
     child: Child,
     address: SocketAddr,
@@ -24,24 +25,37 @@ pub(crate) struct Program {
 impl Program {
     /// Starts an example on a port that the system chooses, and waits until it listens.
     pub(crate) fn start(example: &str, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(binary(example))
-            // Without a config.toml: the defaults hold.
-            .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        let mut command = Command::new(binary(example));
+        // Without a config.toml: the defaults hold.
+        command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+        Self::run(command, variables)
+    }
+
+    /// The same with the program itself, which finds its config.toml in `folder`.
+    pub(crate) fn greenroom(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
+        command.current_dir(folder).args(words);
+        Self::run(command, variables)
+    }
+
+    fn run(mut command: Command, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env_clear()
             .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("RUST_LOG", "info")])
+            .env("GREENROOM_LOG__FORMAT", "human")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the example was found, and the system starts it");
+            .expect("the program was found, and the system starts it");
         let errors = child.stderr.take().expect("it is piped");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (ready, listens) = mpsc::channel();
         thread::spawn({
             let log = Arc::clone(&log);
             move || {
-                // Read to the end, so that the example never waits for us.
+                // Read to the end, so that the program never waits for us.
                 for line in BufReader::new(errors).lines().map_while(Result::ok) {
                     if let Some((_, address)) = line.split_once(READY) {
                         // Nobody may wait any more.
@@ -53,7 +67,7 @@ impl Program {
         });
         let Ok(Ok(address)) = listens.recv_timeout(DEADLINE) else {
             let _ = child.kill();
-            panic!("{example} does not listen:\n{}", log.lock().join("\n"));
+            panic!("it does not listen:\n{}", log.lock().join("\n"));
         };
         Self {
             child,
@@ -72,15 +86,40 @@ impl Program {
         self.address
     }
 
+    /// Sends a signal: `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "{name} is sent");
+    }
+
+    /// Waits for a line in its log that has this in it: the line.
+    pub(crate) fn logged(&self, part: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let lines = self.log();
+            if let Some(line) = lines.iter().find(|line| line.contains(part)) {
+                return line.clone();
+            }
+            assert!(Instant::now() < deadline, "no line has {part:?}");
+            thread::yield_now();
+        }
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().clone()
+    }
+
     /// Asks it to end, as a service manager does, and waits for that.
     pub(crate) fn end(&mut self) -> ExitStatus {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status();
-        assert!(
-            asked.is_ok_and(|status| status.success()),
-            "SIGTERM is sent"
-        );
+        self.signal("TERM");
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         // Somebody else waits for the end, so that this wait can have a deadline.
         let (ended, end) = mpsc::channel();
         let pid = self.child.id();
@@ -90,7 +129,7 @@ impl Program {
                 let _ = Command::new("kill")
                     .args(["-KILL", &pid.to_string()])
                     .status();
-                panic!("SIGTERM is ignored");
+                panic!("it does not end");
             };
             status.expect("it is our child")
         })

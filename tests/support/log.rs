@@ -36,6 +36,13 @@ pub(crate) fn alone<F: Future>(test: F) -> F::Output {
     on_actix(test)
 }
 
+/// How many lines have it in them, of those that were not looked at.
+#[allow(dead_code, reason = "a part of the test files counts")]
+pub(crate) fn n_logged(part: &str) -> usize {
+    let lines = LINES.lock();
+    lines.iter().filter(|line| line.contains(part)).count()
+}
+
 /// Waits for a line that has all these parts, in their order; it and those before it are not looked at again.
 pub(crate) async fn logged(parts: &[&str]) {
     eventually(&format!("{parts:?} in the log"), || {
@@ -56,4 +63,11 @@ pub(crate) async fn logged(parts: &[&str]) {
         })
     })
     .await;
+}
+
+/// The lines so far that begin like this.
+pub(crate) fn lines(beginning: &str) -> Vec<String> {
+    let lines = LINES.lock();
+    let found = lines.iter().filter(|line| line.starts_with(beginning));
+    found.cloned().collect()
 }

@@ -2,6 +2,7 @@
 //! waiting with deadlines.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod backend;
 pub(crate) mod log;
 pub(crate) mod tcp;
 

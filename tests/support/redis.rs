@@ -207,6 +207,7 @@ fn spawn(port: u16, folder: &Path, options: &[String]) -> (Child, String, Receiv
 pub struct Cluster {
     /// The masters.
     pub nodes: Vec<Redis>,
+    options: Vec<String>,
 }
 
 impl Cluster {
@@ -217,39 +218,40 @@ impl Cluster {
 
     /// The same with more options for each.
     pub fn with(options: &[&str]) -> Self {
-        let nodes: Vec<(Redis, String)> = (0..3)
-            .map(|_| {
-                let bus = free_port().to_string();
-                let cluster = [
-                    "--cluster-enabled",
-                    "yes",
-                    "--cluster-node-timeout",
-                    "5000",
-                    "--cluster-port",
-                    &bus,
-                ];
-                (Redis::with(&[&cluster[..], options].concat()), bus.clone())
-            })
-            .collect();
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let nodes: Vec<Redis> = (0..3).map(|_| member(&options)).collect();
         let last_slots = ["5460", "10922", "16383"];
         let mut slot = "0".to_owned();
-        for (at, (node, _)) in nodes.iter().enumerate() {
+        for (at, node) in nodes.iter().enumerate() {
             let epoch = (at + 1).to_string();
             node.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
             node.cli(&["CLUSTER", "ADDSLOTSRANGE", &slot, last_slots[at]]);
             slot = (last_slots[at].parse::<u32>().unwrap() + 1).to_string();
         }
-        let (first, bus) = &nodes[0];
-        for (node, _) in &nodes[1..] {
-            let port = first.port().to_string();
-            node.cli(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
+        for node in &nodes[1..] {
+            meet(node, &nodes[0]);
         }
-        for (node, _) in &nodes {
+        for node in &nodes {
             node.wait_for_log("Cluster state changed: ok");
+            // What is published at one reaches those that it is connected to.
+            wait_for(node, |nodes| nodes.matches(" connected ").count() == 3);
         }
-        Self {
-            nodes: nodes.into_iter().map(|(node, _)| node).collect(),
+        Self { nodes, options }
+    }
+
+    /// Starts a replica of one of the masters and waits until it can take its place: it has everything, and all who have
+    /// a vote know it.
+    pub fn add_replica_of(&self, at: usize) -> Redis {
+        let (master, replica) = (&self.nodes[at], member(&self.options));
+        meet(&replica, master);
+        replica.wait_for_log("Cluster state changed: ok");
+        let id = master.cli(&["CLUSTER", "MYID"]);
+        replica.cli(&["CLUSTER", "REPLICATE", &id]);
+        replica.wait_for_log("MASTER <-> REPLICA sync: Finished with success");
+        for node in &self.nodes {
+            wait_for(node, |nodes| nodes.contains(&format!("slave {id} ")));
         }
+        replica
     }
 
     /// `redis+cluster://…` with all nodes.
@@ -261,6 +263,39 @@ impl Cluster {
     pub fn hosts(&self) -> String {
         hosts(&self.nodes)
     }
+}
+
+/// A server that can become part of a Cluster. The bus of one listens on its port + 10000 unless it is told otherwise.
+fn member(options: &[String]) -> Redis {
+    let bus = free_port().to_string();
+    let cluster = [
+        "--cluster-enabled",
+        "yes",
+        "--cluster-node-timeout",
+        "5000",
+        "--cluster-port",
+        &bus,
+    ];
+    let options = options.iter().map(String::as_str);
+    Redis::with(&cluster.into_iter().chain(options).collect::<Vec<_>>())
+}
+
+/// Waits until what a server says of its Cluster is right.
+fn wait_for(node: &Redis, is_right: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    let mut nodes = node.cli(&["CLUSTER", "NODES"]);
+    while !is_right(&nodes) {
+        assert!(Instant::now() < deadline, "{nodes}");
+        nodes = node.cli(&["CLUSTER", "NODES"]);
+    }
+}
+
+/// Makes two servers of a Cluster know each other.
+fn meet(one: &Redis, other: &Redis) {
+    let port = other.port().to_string();
+    let bus = other.cli(&["CONFIG", "GET", "cluster-port"]);
+    let bus = bus.lines().last().expect("the setting exists");
+    one.cli(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
 }
 
 /// A master, its replica, and three sentinels that watch them as `mymaster`.
@@ -334,6 +369,11 @@ impl Sentinels {
     /// Kills the master and waits until the sentinels have agreed on the replica.
     pub fn fail_over(&mut self) {
         self.master.kill();
+        self.wait_for_promotion();
+    }
+
+    /// Waits until the sentinels have agreed on the replica.
+    pub fn wait_for_promotion(&self) {
         for sentinel in &self.sentinels {
             sentinel.wait_for_log("+switch-master");
         }

@@ -252,42 +252,122 @@ fn variables_of_kubernetes_are_not_ours() {
 #[test]
 fn no_error_shows_a_password() {
     for (name, value) in [
-        ("REDIS_URL", "redis://:s3cret@h:x"),
-        ("REDIS_URL", "http://user:s3cret@h"),
-        ("REDIS_URL", "redis+sentinel://h/?sentinel_password=s3cret"),
-        ("GREENROOM_REDIS__URI", "redis://:s3/cret@h"),
-        ("GREENROOM_REDIS__URI", "[\"redis://:s3cret@h\"]"),
-        ("GREENROOM_REDIS__URL", "redis://:s3cret@h"),
-        ("GREENROOM_REDIS__SUBSCRIPTION", "redis://:s3cret@h"),
-        ("GREENROOM_REDIS__LEASE", "redis://:s3cret@h"),
-        ("GREENROOM_REDIS__HOST", "user:s3cret@h"),
-        ("GREENROOM_REDIS__SOCKET", "redis://:s3cret@h"),
+        ("REDIS_URL", "redis://:hunter2cret@h:x"),
+        ("REDIS_URL", "http://user:hunter2cret@h"),
+        (
+            "REDIS_URL",
+            "redis+sentinel://h/?sentinel_password=hunter2cret",
+        ),
+        ("GREENROOM_REDIS__URI", "redis://:hunter2/cret@h"),
+        ("GREENROOM_REDIS__URI", "[\"redis://:hunter2cret@h\"]"),
+        ("GREENROOM_REDIS__URL", "redis://:hunter2cret@h"),
+        ("GREENROOM_REDIS__SUBSCRIPTION", "redis://:hunter2cret@h"),
+        ("GREENROOM_REDIS__LEASE", "redis://:hunter2cret@h"),
+        ("GREENROOM_REDIS__HOST", "user:hunter2cret@h"),
+        ("GREENROOM_REDIS__SOCKET", "redis://:hunter2cret@h"),
     ] {
         let message = wrong(&[(name, value)]);
         assert!(
-            !message.contains("s3") && !message.contains("cret@"),
+            !message.contains("hunter2") && !message.contains("cret@"),
             "{message}"
         );
     }
     for file in [
-        "[redis]\nuri = \"redis://:s3cret@h",
-        "[redis]\nurl = \"redis://:s3cret@h\"",
-        "[redis]\nuri = [\"redis://:s3cret@h\"]",
-        "[redis]\nlease = \"redis://:s3cret@h\"",
-        "[redis]\nuri = \"redis://:s3cret@h:x\"",
-        "[redis]\nuri = \"redis://:s3cret@h\"\nport = 1",
-        "[redis]\ndata_uri = \"redis://:s3cret@h\"",
-        "[redis]\npublish_uri = \"s3cret@h\"",
-        "[redis]\nuri = redis://:s3cret@h",
+        "[redis]\nuri = \"redis://:hunter2cret@h",
+        "[redis]\nurl = \"redis://:hunter2cret@h\"",
+        "[redis]\nuri = [\"redis://:hunter2cret@h\"]",
+        "[redis]\nlease = \"redis://:hunter2cret@h\"",
+        "[redis]\nuri = \"redis://:hunter2cret@h:x\"",
+        "[redis]\nuri = \"redis://:hunter2cret@h\"\nport = 1",
+        "[redis]\ndata_uri = \"redis://:hunter2cret@h\"",
+        "[redis]\npublish_uri = \"hunter2cret@h\"",
+        "[redis]\nuri = redis://:hunter2cret@h",
     ] {
         for variables in [&[][..], &[("PORT", "1")]] {
             let message = load(file, variables).expect_err(file);
             assert!(
-                !message.contains("s3") && !message.contains("cret@"),
+                !message.contains("hunter2") && !message.contains("cret@"),
                 "{message}"
             );
         }
     }
-    let config = load("", &[("REDIS_URL", "redis://:s3cret@h")]).unwrap();
-    assert!(!format!("{config:?} {config:#?}").contains("s3cret"));
+    let config = load("", &[("REDIS_URL", "redis://:hunter2cret@h")]).unwrap();
+    assert!(!format!("{config:?} {config:#?}").contains("hunter2cret"));
+}
+
+/// A file with this in it, and the value of a variable that names it.
+fn file_with(text: impl AsRef<[u8]>) -> (tempfile::NamedTempFile, String) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    let path = file.path().to_str().unwrap().to_owned();
+    (file, path)
+}
+
+#[test]
+fn a_variable_may_name_the_file_that_has_the_value() {
+    let (_uri, uri) = file_with("redis://:s3cret@h:1\n");
+    let (_port, port) = file_with("81\r\n");
+    for name in ["GREENROOM_REDIS__URI_FILE", "REDIS_URL_FILE"] {
+        let config = load("", &[(name, &uri), ("GREENROOM_SERVER__PORT_FILE", &port)]).unwrap();
+        assert_eq!(config.redis.uri, "redis://:s3cret@h:1");
+        assert_eq!(config.server.port, 81);
+    }
+    // As variables, in their order: over the file of the settings, and the long name over the short one.
+    let file = "[redis]\nuri = \"redis://file\"";
+    for (variables, host) in [
+        (&[("REDIS_URL_FILE", &*uri)][..], "h:1"),
+        (
+            &[
+                ("GREENROOM_REDIS__URI_FILE", &uri),
+                ("REDIS_URL", "redis://x"),
+            ],
+            "h:1",
+        ),
+        (
+            &[
+                ("REDIS_URL_FILE", &uri),
+                ("GREENROOM_REDIS__URI", "redis://x"),
+            ],
+            "x",
+        ),
+        (&[("GREENROOM_REDIS__URI_FILE", "")], "file"),
+    ] {
+        let uri = load(file, variables).unwrap().redis.uri;
+        assert!(uri.ends_with(host), "{variables:?}: {uri}");
+    }
+}
+
+#[test]
+fn a_file_that_a_variable_names_in_vain_is_told() {
+    let (_empty, empty) = file_with("\n");
+    let (_large, large) = file_with(vec![b'x'; 70_000]);
+    let (_bytes, bytes) = file_with([0xff]);
+    let (_port, port) = file_with("many");
+    let (_uri, uri) = file_with("redis://:s3cret@");
+    for (name, value, part) in [
+        ("REDIS_URL_FILE", "/does/not/exist", "cannot be read"),
+        ("REDIS_URL_FILE", "/", "cannot be read"),
+        ("REDIS_URL_FILE", &bytes, "cannot be read"),
+        ("REDIS_URL_FILE", &empty, "is empty"),
+        ("REDIS_URL_FILE", &large, "more than 65536 bytes"),
+        ("GREENROOM_SERVER__PORT_FILE", &port, "is wrong"),
+        ("GREENROOM_SERVER__PROT_FILE", &port, "is unknown"),
+    ] {
+        let message = wrong(&[(name, value)]);
+        assert!(
+            message.contains(name) && message.contains(part),
+            "{message}"
+        );
+    }
+    let message = wrong(&[("GREENROOM_REDIS__URI_FILE", &uri)]);
+    assert!(!message.contains("s3cret"), "{message}");
+    let both = [
+        ("GREENROOM_LOG__FILTER", "info"),
+        ("GREENROOM_LOG__FILTER_FILE", &*port),
+    ];
+    let message = wrong(&both);
+    assert!(
+        message.contains("says the same as GREENROOM_LOG__FILTER"),
+        "{message}"
+    );
 }

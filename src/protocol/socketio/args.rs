@@ -299,6 +299,18 @@ impl Args {
         }
     }
 
+    /// Bytes of the text, or the `MessagePack`, and of the binary.
+    #[must_use]
+    pub fn n_bytes(&self) -> usize {
+        match &self.repr {
+            Repr::Json {
+                joined,
+                attachments,
+            } => joined.len() + attachments.iter().map(Bytes::len).sum::<usize>(),
+            Repr::Msgpack(values) => values.len(),
+        }
+    }
+
     /// Whether there is binary in any argument.
     #[must_use]
     pub fn has_binary(&self) -> bool {
@@ -436,14 +448,10 @@ impl FromIterator<Value> for Args {
 /// Shows sizes only: payloads do not belong into logs.
 impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n_bytes = match &self.repr {
-            Repr::Json { joined, .. } => joined.len(),
-            Repr::Msgpack(values) => values.len(),
-        };
         f.debug_struct("Args")
             .field("dialect", &self.dialect())
             .field("n_args", &self.n_args)
-            .field("n_bytes", &n_bytes)
+            .field("n_bytes", &self.n_bytes())
             .field("n_attachments", &self.attachments().len())
             .finish()
     }

@@ -89,6 +89,8 @@ pub async fn gc(
                 keys,
                 uid,
                 by: &by,
+                // Nobody is here who could be told.
+                watcher: None,
             };
             let end = reaping.node(LOCK_MS).await?;
             found.is_removed = matches!(end, Reaped::All(_));

@@ -53,6 +53,14 @@ impl Entry {
         &self.0
     }
 
+    /// The name of the namespace.
+    pub(super) fn namespace(&self) -> String {
+        match self.nsp() {
+            "" => "/".to_owned(),
+            segment => segment.replace("%23", "#").replace("%25", "%"),
+        }
+    }
+
     fn nsp(&self) -> &str {
         self.0.split_once('#').map_or("", |(nsp, _)| nsp)
     }

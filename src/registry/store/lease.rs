@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::answers::{Trouble, ask, command, is_one, text, texts};
 use super::state::Shared;
+use crate::cluster::Part;
 use crate::redis::Link;
 
 /// How many sockets are looked for at each renewal. If a third of all keys is lost, that goes unnoticed in one
@@ -43,14 +44,20 @@ pub(super) async fn resign(shared: &Shared, link: &Link) -> Result<(), Trouble> 
     ask(link, commands).await.map(drop)
 }
 
-/// Renews the lease for as long as the connection lasts, and looks who else has one.
+/// Renews the lease for as long as the connection lasts, and looks who else has one. Tries the connection when it is
+/// doubted that it still works.
 pub(super) async fn keep(shared: &Shared, link: &Link) -> Result<Infallible, Trouble> {
     let tick = shared.settings.tick();
     let mut ticks = interval_at(Instant::now(), tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        renew(shared, link).await?;
+        tokio::select! {
+            _ = ticks.tick() => renew(shared, link).await?,
+            () = shared.settings.health.doubted(Part::Data) => {
+                link.try_all().await?;
+                shared.settings.health.works(Part::Data);
+            }
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod changes;
 mod gc;
 mod keys;
 mod lease;
+mod occupancy;
 mod orders;
 mod reaper;
 mod state;

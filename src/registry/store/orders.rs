@@ -1,7 +1,8 @@
 //! The commands of one flush.
 //!
-//! The order that matters: an entry is there before the SETs of its socket, and goes after them, so that what
-//! we leave behind when we die in between has a name under which others find it.
+//! The order that matters, since we may die in between, and Redis may go away or fail over and lose the end: an entry
+//! is there before the SETs of its socket, and goes after them; a room is in the SET of a socket before the socket is
+//! in that of the room, and goes after it. So whatever is left behind has a name under which it is found.
 
 use std::collections::HashMap;
 
@@ -9,6 +10,7 @@ use foldhash::quality::RandomState;
 use redis::Cmd;
 
 use super::keys::{Entry, Keys};
+use super::occupancy;
 use crate::SocketId;
 use crate::namespace::Room;
 
@@ -24,22 +26,45 @@ const GUARDED_REMOVE: &str = "if redis.call('SISMEMBER',KEYS[1],ARGV[1])==1 then
      return redis.call('SREM',KEYS[1],unpack(ARGV,2))";
 
 /// What changes in the SET of a room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct RoomOrder {
-    /// The name of the room, if it could be that of a socket.
-    guard: Option<Room>,
+    /// The entry of one of its sockets: it says in which namespace it is.
+    of: Entry,
+    room: Room,
+    /// Its name could be that of a socket.
+    is_guarded: bool,
     add: Vec<SocketId>,
     remove: Vec<SocketId>,
 }
 
-/// What has to be written, in three phases.
+/// What has to be written, in phases.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     appeared: Vec<Entry>,
-    sockets: Vec<Cmd>,
+    /// What the SETs of sockets get, before those of rooms.
+    gained: Vec<Cmd>,
+    /// What they lose, after those of rooms.
+    lost: Vec<Cmd>,
     rooms: HashMap<String, RoomOrder, RandomState>,
     vanished: Vec<Entry>,
     n_members: usize,
+    /// Somebody wants to know which rooms are in use.
+    is_watched: bool,
+}
+
+impl RoomOrder {
+    /// The commands that also tell whether the room has got its first member, or lost its last.
+    fn watched(&self, verb: &str, key: &str, commands: &mut Vec<Cmd>) {
+        let members = if verb == "SADD" {
+            &self.add
+        } else {
+            &self.remove
+        };
+        let nsp = self.of.namespace();
+        commands.extend(members.chunks(MEMBERS_PER_COMMAND).map(|members| {
+            occupancy::change(verb, key, self.is_guarded, &nsp, &self.room, members)
+        }));
+    }
 }
 
 /// One command for as many members as it takes.
@@ -82,21 +107,21 @@ impl Orders {
     /// name before there was such a socket.
     pub(super) fn create(&mut self, keys: &Keys, entry: &Entry, rooms: &[Room]) {
         let key = keys.socket(entry);
-        self.sockets.push(redis::cmd("DEL").arg(&key).to_owned());
+        self.gained.push(redis::cmd("DEL").arg(&key).to_owned());
         self.add_members(&key, entry, rooms);
     }
 
     /// A socket that is written, but nobody knows how well.
     pub(super) fn repair(&mut self, keys: &Keys, entry: &Entry, rooms: &[Room], stale: &[Room]) {
         let key = keys.socket(entry);
-        each("SREM", &key, stale, &mut self.sockets);
+        each("SREM", &key, stale, &mut self.lost);
         self.n_members += stale.len();
         self.add_members(&key, entry, rooms);
     }
 
     fn add_members(&mut self, key: &str, entry: &Entry, rooms: &[Room]) {
         self.appeared.push(entry.clone());
-        each("SADD", key, &with_id(entry, rooms), &mut self.sockets);
+        each("SADD", key, &with_id(entry, rooms), &mut self.gained);
         self.n_members += rooms.len() + 1;
     }
 
@@ -106,15 +131,15 @@ impl Orders {
             return;
         }
         let key = keys.socket(entry);
-        each("SREM", &key, stale, &mut self.sockets);
-        each("SADD", &key, fresh, &mut self.sockets);
+        each("SREM", &key, stale, &mut self.lost);
+        each("SADD", &key, fresh, &mut self.gained);
         self.n_members += fresh.len() + stale.len();
     }
 
     /// A socket has gone.
     pub(super) fn delete(&mut self, keys: &Keys, entry: &Entry) {
         let command = redis::cmd("DEL").arg(keys.socket(entry)).to_owned();
-        self.sockets.push(command);
+        self.lost.push(command);
         self.vanished.push(entry.clone());
         self.n_members += 1;
     }
@@ -134,8 +159,16 @@ impl Orders {
         is_guarded: bool,
         adds: bool,
     ) {
-        let order = self.rooms.entry(keys.room(entry, room)).or_default();
-        order.guard = is_guarded.then(|| room.clone());
+        let order = self
+            .rooms
+            .entry(keys.room(entry, room))
+            .or_insert_with(|| RoomOrder {
+                of: entry.clone(),
+                room: room.clone(),
+                is_guarded,
+                add: Vec::new(),
+                remove: Vec::new(),
+            });
         let members = if adds {
             &mut order.add
         } else {
@@ -143,6 +176,11 @@ impl Orders {
         };
         members.push(SocketId::from(entry.id()));
         self.n_members += 1;
+    }
+
+    /// The answers to the commands will tell of the occupancy of rooms.
+    pub(super) const fn watch(&mut self, is_watched: bool) {
+        self.is_watched = is_watched;
     }
 
     /// About how much it is.
@@ -155,19 +193,29 @@ impl Orders {
     }
 
     /// The commands: each phase has to be done before the next begins.
-    pub(super) fn phases(self, node: &str) -> [Vec<Cmd>; 3] {
-        let (mut first, mut second, mut third) = (Vec::new(), self.sockets, Vec::new());
+    pub(super) fn phases(self, node: &str) -> [Vec<Cmd>; 5] {
+        let (mut first, mut rooms, mut fourth) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut second, mut third) = (self.gained, self.lost);
         each("SADD", node, &self.appeared, &mut first);
         for (key, order) in self.rooms {
-            if let Some(name) = order.guard {
-                each_guarded(GUARDED_REMOVE, &key, &name, &order.remove, &mut second);
-                each_guarded(GUARDED_ADD, &key, &name, &order.add, &mut second);
+            if self.is_watched && !order.is_guarded {
+                // Who comes is added before who goes is removed: a room that some leave while others come stays in use.
+                order.watched("SADD", &key, &mut rooms);
+                order.watched("SREM", &key, &mut rooms);
+            } else if self.is_watched {
+                order.watched("SREM", &key, &mut second);
+                order.watched("SADD", &key, &mut third);
+            } else if order.is_guarded {
+                let name = &order.room;
+                each_guarded(GUARDED_REMOVE, &key, name, &order.remove, &mut second);
+                // Behind the end of a socket that is called like the room.
+                each_guarded(GUARDED_ADD, &key, name, &order.add, &mut third);
             } else {
                 each("SREM", &key, &order.remove, &mut second);
-                each("SADD", &key, &order.add, &mut second);
+                each("SADD", &key, &order.add, &mut third);
             }
         }
-        each("SREM", node, &self.vanished, &mut third);
-        [first, second, third]
+        each("SREM", node, &self.vanished, &mut fourth);
+        [first, second, rooms, third, fourth]
     }
 }

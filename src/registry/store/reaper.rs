@@ -10,14 +10,17 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 
+use actix::Recipient;
 use bytestring::ByteString;
 use redis::{Cmd, Value};
 
 use super::answers::{Trouble, ask, ask_members, command, is_lasting, is_one, scan, text, texts};
 use super::keys::{Entry, Keys, is_id_shaped};
+use super::occupancy;
 use super::orders::Orders;
 use super::state::Shared;
 use crate::redis::Link;
+use crate::registry::Occupancy;
 
 /// How many sockets are removed together: a dozen round trips, and a few milliseconds of Redis.
 const BATCH: usize = 512;
@@ -39,6 +42,7 @@ pub(super) async fn watch(shared: &Shared, link: &Link) -> Result<Infallible, Tr
                 keys: &shared.keys,
                 uid: &uid,
                 by: &settings.uid,
+                watcher: settings.watcher.as_ref(),
             };
             let end = reaping.node(&settings.ttl_ms()).await?;
             let n_sockets = end.n_sockets();
@@ -83,13 +87,15 @@ impl Reaped {
 }
 
 /// Tidying up after the node `uid`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Reaping<'a> {
     pub(super) link: &'a Link,
     pub(super) keys: &'a Keys,
     pub(super) uid: &'a str,
     /// Who does it.
     pub(super) by: &'a str,
+    /// Who is told of the rooms that nobody is in any more.
+    pub(super) watcher: Option<&'a Recipient<Occupancy>>,
 }
 
 impl Reaping<'_> {
@@ -100,6 +106,7 @@ impl Reaping<'_> {
             keys,
             uid,
             by,
+            ..
         } = self;
         let lock = keys.reap(uid);
         let taken = ask(
@@ -203,6 +210,7 @@ impl Reaping<'_> {
             .collect();
         let sockets = ask_members(link, questions).await?;
         let mut orders = Orders::default();
+        orders.watch(self.watcher.is_some());
         for (entry, members) in ours.iter().zip(&sockets) {
             // Without the id it is no SET of a socket, but of a room that is called like this.
             if !members.iter().any(|member| *member == entry.id()) {
@@ -217,10 +225,16 @@ impl Reaping<'_> {
         claimed.iter().for_each(|(entry, _)| orders.forget(entry));
         for commands in orders.phases(&keys.node(uid)) {
             for answer in link.pipeline(commands).await? {
-                if let Err(err) = answer
-                    && !is_lasting(&err)
-                {
-                    return Err(Trouble::Refused(err));
+                match answer {
+                    Ok(answer) => {
+                        if let (Some(watcher), Some(edge)) =
+                            (self.watcher, occupancy::edge(&answer))
+                        {
+                            watcher.do_send(edge);
+                        }
+                    }
+                    Err(err) if is_lasting(&err) => {}
+                    Err(err) => return Err(Trouble::Refused(err)),
                 }
             }
         }

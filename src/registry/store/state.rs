@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use actix::Recipient;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::answers::Trouble;
@@ -14,12 +15,13 @@ use super::keys::{Entry, Keys};
 use super::stats::{StoreStats, count};
 use crate::cluster::{Health, Part};
 use crate::redis::Endpoint;
+use crate::registry::Occupancy;
 
 /// The other nodes of the cluster that keep memberships: their names by their uids.
 pub(crate) type Peers = Arc<BTreeMap<String, String>>;
 
 /// How the memberships of this node are kept.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct StoreSettings {
     /// Where.
     pub(crate) endpoint: Endpoint,
@@ -35,6 +37,8 @@ pub(crate) struct StoreSettings {
     pub(crate) timeout: Duration,
     /// Who is told whether the connection stands.
     pub(crate) health: Arc<Health>,
+    /// Who is told of the occupancy of rooms in the cluster.
+    pub(crate) watcher: Option<Recipient<Occupancy>>,
 }
 
 impl StoreSettings {
@@ -219,6 +223,10 @@ impl Shared {
         if state.synced_with.is_some_and(|until| until <= n_taken) {
             state.synced();
             self.settings.health.up(Part::Data);
+        }
+        if state.is_synced && state.changes.n_pending() == 0 {
+            // What was compared was right.
+            state.told = None;
         }
         while let Some((until, _)) = state.waiters.front()
             && *until <= n_taken

@@ -12,7 +12,7 @@ use super::keys::Entry;
 use super::reaper::Reaping;
 use super::state::Shared;
 use super::stats::count;
-use super::{lease, reaper};
+use super::{lease, occupancy, reaper};
 use crate::redis::{Backoff, Link};
 
 /// How many sockets are looked at together.
@@ -148,6 +148,7 @@ async fn flush(shared: &Shared, link: &Link, mut batch: Vec<Entry>) -> Result<()
             keys,
             uid,
             by: uid,
+            watcher: shared.settings.watcher.as_ref(),
         };
         reaping.entries(&ghosts).await?;
         let mut state = shared.state.borrow_mut();
@@ -164,10 +165,12 @@ async fn flush(shared: &Shared, link: &Link, mut batch: Vec<Entry>) -> Result<()
             state.changes.learn(entry, members);
         }
     }
-    let orders = {
+    let mut orders = {
         let mut state = shared.state.borrow_mut();
         state.changes.orders(batch, &shared.keys, MEMBERS_PER_FLUSH)
     };
+    let watcher = shared.settings.watcher.as_ref();
+    orders.watch(watcher.is_some());
     if orders.is_empty() {
         return Ok(());
     }
@@ -179,9 +182,12 @@ async fn flush(shared: &Shared, link: &Link, mut batch: Vec<Entry>) -> Result<()
     } else {
         vec![phases.into_iter().flatten().collect()]
     };
-    for commands in phases {
+    for commands in phases.into_iter().filter(|commands| !commands.is_empty()) {
         for answer in link.pipeline(commands).await? {
-            answer.or_else(|err| refused(shared, err))?;
+            let answer = answer.or_else(|err| refused(shared, err))?;
+            if let (Some(watcher), Some(edge)) = (watcher, occupancy::edge(&answer)) {
+                watcher.do_send(edge);
+            }
         }
     }
     Ok(())

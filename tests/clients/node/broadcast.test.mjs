@@ -120,7 +120,7 @@ onEveryTarget("rooms and broadcasts", { env: { ALLOW_EIO3: "1" }, concurrency: 4
         const room = unique("room");
         const [sender, answering] = await inRooms(t, [[], [room], [room]]);
         answering.socket.on("vote", (ack) => ack("yes"));
-        const reply = await sender.ctl("emitAck", { target: { to: [room] }, event: "vote", timeout: 150 });
+        const reply = await sender.ctl("emitAck", { target: { to: [room] }, event: "vote", timeout: 500 });
         assert.deepEqual(reply, { ok: true, timedOut: true, responses: ["yes"] });
       });
 

@@ -60,6 +60,7 @@ def unique():
 def pytest_runtest_makereport(item):
     """The end of the server's log comes with a failure."""
     report = (yield).get_result()
-    server = item.funcargs.get("server") if hasattr(item, "funcargs") else None
+    funcargs = getattr(item, "funcargs", {})
+    server = funcargs.get("server") or funcargs.get("program")
     if report.failed and server is not None:
         report.sections.append(("server", server.log()))

@@ -19,7 +19,7 @@ from pathlib import Path
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = json.loads((ROOT / "tests/harness/targets.json").read_text())
-INHERITED = ("PATH", "HOME", "TMPDIR", "SUBJECT", "RUST_LOG", "RUST_BACKTRACE")
+INHERITED = ("PATH", "HOME", "TMPDIR", "SUBJECT", "PROGRAM", "RUST_LOG", "RUST_BACKTRACE")
 READY_SECONDS = 15
 EXIT_SECONDS = 5
 LOG_TAIL_LINES = 40

@@ -146,6 +146,7 @@ impl Node {
             node: format!("name of {uid}"),
             lease,
             timeout: Duration::from_secs(5),
+            watcher: None,
         };
         Self {
             uid: uid.to_owned(),

@@ -168,3 +168,13 @@ async fn a_key_that_others_use_otherwise_stays_theirs() {
         Dump::from([("socket.io#foo".to_owned(), set(["theirs"]))])
     );
 }
+
+#[actix_rt::test]
+async fn a_node_without_sockets_is_not_behind() {
+    let server = Server::start();
+    let node = server.node("u1", LONG);
+    node.settled().await;
+    let stats = node.store.stats();
+    assert!(stats.is_synced());
+    assert_eq!((stats.n_pending(), stats.lag()), (0, Duration::ZERO));
+}

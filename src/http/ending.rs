@@ -1,0 +1,113 @@
+//! The signals that a running server hears, and the end that they bring.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::error::Error;
+use crate::server::Server;
+
+/// What a signal asks for.
+enum Signal {
+    End,
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// From now on they do not end the process by themselves.
+    #[cfg(unix)]
+    fn hear() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn hear() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::End,
+            _ = self.terminate.recv() => Signal::End,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> Signal {
+        // One that cannot be heard never comes.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::End
+    }
+}
+
+/// Runs what listens for `servers` until a signal tells them to end, and then until they have.
+pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> Result<(), Error> {
+    let mut signals = Signals::hear().map_err(Error::Run)?;
+    let handle = listener.handle();
+    let mut listening = actix_rt::spawn(listener);
+    let ended = |ended: Result<io::Result<()>, tokio::task::JoinError>| {
+        ended
+            .map_err(|err| Error::Run(err.into()))?
+            .map_err(Error::Run)
+    };
+    tokio::select! {
+        end = &mut listening => return ended(end),
+        Signal::End = signals.next() => {}
+    }
+    log::info!("greenroom ends sessions={}", n_sessions(servers));
+    let end = tokio::time::Instant::now() + timeout(servers);
+    let orderly = async {
+        let n_cut: usize = join_all(servers.iter().map(Server::drain))
+            .await
+            .iter()
+            .sum();
+        // Requests that are being answered.
+        let answered = tokio::time::timeout_at(end, handle.stop(true)).await;
+        match (n_cut, answered) {
+            (0, Ok(())) => Ok(()),
+            (n_sessions, _) => Err(Error::Cut {
+                why: "shutdown.timeout is over",
+                n_sessions,
+            }),
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = orderly => outcome,
+        // Whoever says it twice means it.
+        Signal::End = signals.next() => Err(Error::Cut {
+            why: "a second signal ends it at once",
+            n_sessions: n_sessions(servers),
+        }),
+    };
+    if outcome.is_err() {
+        // Without waiting for anybody.
+        listening.abort();
+    }
+    log::info!("greenroom has ended sessions={}", n_sessions(servers));
+    outcome
+}
+
+fn n_sessions(servers: &[Server]) -> usize {
+    servers.iter().map(Server::n_sessions).sum()
+}
+
+/// How long all of it may take.
+pub(super) fn timeout(servers: &[Server]) -> Duration {
+    let of = |server: &Server| server.config().shutdown.timeout;
+    servers.iter().map(of).max().unwrap_or_default()
+}

@@ -1,0 +1,313 @@
+//! Every metric of a server: its name, its help, where its value comes from.
+
+use std::time::Duration;
+
+use super::exposition::{Exposition, Family, Kind};
+use super::workers::{PATIENCE, Workers};
+use super::{cluster, process};
+use crate::hub::ROUND_TRIP_BOUNDS_MS;
+use crate::metrics::Counter;
+use crate::namespace::Namespaces;
+use crate::protocol::DisconnectReason;
+use crate::protocol::engineio::Transport;
+use crate::recovery::Recovery;
+use crate::registry::CountRooms;
+use crate::server::{Server, Shared};
+
+const TRANSPORTS: [Transport; 2] = [Transport::Polling, Transport::Websocket];
+
+/// What all namespaces that patterns made are called together: clients choose their names.
+const DYNAMIC: &str = "dynamic";
+
+/// Causes that have a family of their own.
+const APART: [Counter; 3] = [
+    Counter::HandshakeRefused,
+    Counter::UpgradeFailed,
+    Counter::Recovered,
+];
+
+/// The text of one scrape. With several servers each sample bears the path of its server.
+pub(super) async fn scrape(servers: &[Server], is_ready: bool) -> String {
+    let mut text = Exposition::default();
+    text.gauge("greenroom_build_info", "The version; always 1.")
+        .with("version", env!("CARGO_PKG_VERSION"), 1);
+    text.gauge(
+        "greenroom_ready",
+        "Whether clients should be sent here, as /readyz says.",
+    )
+    .is(u8::from(is_ready));
+    process::describe(&mut text);
+    for server in servers {
+        let shared = server.shared();
+        let path = &shared.config.server.path;
+        text.set_common((servers.len() > 1).then(|| ("path", path.clone())));
+        let _turn = shared.tallies.turn.lock().await;
+        let workers = Workers::ask(shared).await;
+        lives(&mut text, shared, &workers);
+        sessions(&mut text, shared, &workers);
+        traffic(&mut text, &workers);
+        if let Some(namespaces) = shared.namespaces() {
+            sockets(&mut text, namespaces, &workers);
+            rooms(&mut text, shared, namespaces).await;
+        }
+        causes(&mut text, shared);
+        if let Some(cluster) = &shared.cluster {
+            cluster::describe(&mut text, cluster);
+            cluster::heard(&mut text, shared).await;
+        }
+    }
+    text.into_text()
+}
+
+fn lives(text: &mut Exposition, shared: &Shared, workers: &Workers) {
+    text.gauge(
+        "greenroom_uptime_seconds",
+        "How long ago the server was made.",
+    )
+    .is(shared.started.elapsed().as_secs_f64());
+    text.gauge("greenroom_workers", "Workers that serve clients.")
+        .is(workers.n_workers);
+    text.gauge(
+        "greenroom_workers_silent",
+        "Workers that did not report within a second; of them the last numbers are shown.",
+    )
+    .is(workers.n_silent);
+    text.gauge(
+        "greenroom_worker_backlog",
+        "Messages between workers that wait to be carried out.",
+    )
+    .is(workers.backlog);
+}
+
+fn sessions(text: &mut Exposition, shared: &Shared, workers: &Workers) {
+    let tally = &workers.tally;
+    by_transport(
+        text.gauge(
+            "greenroom_sessions",
+            "Sessions that are open, by their transport.",
+        ),
+        workers.n_sessions.map(|n| n as u64),
+    );
+    text.gauge(
+        "greenroom_sessions_half_open",
+        "Sessions that have not joined a namespace yet.",
+    )
+    .is(shared.n_half_open());
+    let limit = shared.config.limits.connections;
+    if limit < usize::MAX {
+        text.gauge(
+            "greenroom_sessions_limit",
+            "limits.connections; missing without a limit.",
+        )
+        .is(limit);
+    }
+    by_transport(
+        text.counter(
+            "greenroom_sessions_opened_total",
+            "Handshakes that were accepted, by their transport.",
+        ),
+        tally.opened,
+    );
+    labelled(
+        text.counter(
+            "greenroom_sessions_closed_total",
+            "Sessions that have ended, by reason.",
+        ),
+        "reason",
+        &DisconnectReason::ALL,
+        tally.closed,
+    );
+    text.counter(
+        "greenroom_sessions_recovered_total",
+        "Sockets that came back with their state.",
+    )
+    .is(shared.metrics.get(Counter::Recovered));
+    text.counter(
+        "greenroom_upgrades_total",
+        "Upgrades from polling to WebSocket, by result.",
+    )
+    .with("result", "ok", tally.upgraded)
+    .with(
+        "result",
+        "failed",
+        shared.metrics.get(Counter::UpgradeFailed),
+    );
+    refused(text, shared);
+    let bounds = ROUND_TRIP_BOUNDS_MS.map(|ms| Duration::from_millis(ms).as_secs_f64());
+    text.family(
+        Kind::Histogram,
+        "greenroom_heartbeat_seconds",
+        "From the time a ping is due until its pong.",
+    )
+    .distribution(
+        &bounds,
+        &tally.round_trips.counts,
+        tally.round_trips.sum.as_secs_f64(),
+    );
+}
+
+fn refused(text: &mut Exposition, shared: &Shared) {
+    let by_code = shared.metrics.refused();
+    let all = shared.metrics.get(Counter::HandshakeRefused);
+    let mut family = text.counter(
+        "greenroom_requests_refused_total",
+        "Handshakes and requests that were refused, by the number of the Engine.IO error.",
+    );
+    for (code, n) in by_code.iter().enumerate() {
+        family = family.with("code", &code.to_string(), n);
+    }
+    // WebSockets without an engine are refused without a number.
+    let without = all.saturating_sub(by_code.iter().sum());
+    family.with("code", "none", without);
+}
+
+fn traffic(text: &mut Exposition, workers: &Workers) {
+    let tally = &workers.tally;
+    for (packets, bytes, help, help_bytes, counted) in [
+        (
+            "greenroom_packets_received_total",
+            "greenroom_received_bytes_total",
+            "Engine.IO packets from clients.",
+            "Bytes of the packets from clients, without framing and compression.",
+            &tally.received,
+        ),
+        (
+            "greenroom_packets_sent_total",
+            "greenroom_sent_bytes_total",
+            "Engine.IO packets that a transport has taken.",
+            "Bytes of the packets that a transport has taken, before framing and compression.",
+            &tally.sent,
+        ),
+    ] {
+        by_transport(
+            text.counter(packets, help),
+            counted.map(|traffic| traffic.packets),
+        );
+        by_transport(
+            text.counter(bytes, help_bytes),
+            counted.map(|traffic| traffic.bytes),
+        );
+    }
+    text.gauge(
+        "greenroom_outbox_bytes",
+        "Bytes that wait to be taken by clients.",
+    )
+    .is(workers.outbox_bytes);
+    text.gauge(
+        "greenroom_outbox_largest_bytes",
+        "Bytes in the fullest outbox; limits.outbox_bytes ends its session.",
+    )
+    .is(workers.largest_outbox_bytes);
+    text.gauge(
+        "greenroom_sessions_blocked",
+        "Sessions whose client does not take what was sent to it.",
+    )
+    .is(workers.n_blocked);
+}
+
+fn sockets(text: &mut Exposition, namespaces: &Namespaces, workers: &Workers) {
+    let tally = &workers.tally;
+    let (named, dynamic) = namespaces.census();
+    let mut family = text.gauge(
+        "greenroom_sockets",
+        "Sockets that are in a namespace or on their way in; those of patterns are \"dynamic\".",
+    );
+    for (name, n) in &named {
+        family = family.with("namespace", name, n);
+    }
+    family.with("namespace", DYNAMIC, dynamic.n_sockets);
+    text.gauge(
+        "greenroom_namespaces_dynamic",
+        "Namespaces that clients made by a pattern.",
+    )
+    .is(dynamic.n_namespaces);
+    text.counter(
+        "greenroom_sockets_connected_total",
+        "Sockets that were let in.",
+    )
+    .is(tally.connected);
+    labelled(
+        text.counter(
+            "greenroom_sockets_disconnected_total",
+            "Sockets that have gone after they were let in, by reason.",
+        ),
+        "reason",
+        &DisconnectReason::ALL,
+        tally.disconnected,
+    );
+    let mut family = text.counter(
+        "greenroom_events_received_total",
+        "Events from clients; those of namespaces of patterns are \"dynamic\".",
+    );
+    let names = named.iter().map(|(name, _)| &**name).chain([DYNAMIC]);
+    for (place, name) in names.enumerate() {
+        let n = tally.events.get(place).copied().unwrap_or_default();
+        family = family.with("namespace", name, n);
+    }
+    text.counter(
+        "greenroom_acks_requested_total",
+        "Events whose client asked for an ack.",
+    )
+    .is(tally.acks_wanted);
+    text.counter(
+        "greenroom_acks_received_total",
+        "Acks of clients that somebody waited for.",
+    )
+    .is(tally.acks_received);
+    text.counter(
+        "greenroom_deliveries_total",
+        "Socket.IO packets for sockets of this node: to one, or by broadcast, each socket counted.",
+    )
+    .with("kind", "emit", tally.emitted)
+    .with("kind", "broadcast", tally.reached);
+}
+
+async fn rooms(text: &mut Exposition, shared: &Shared, namespaces: &Namespaces) {
+    let (named, _) = namespaces.census();
+    let asked = tokio::time::timeout(PATIENCE, shared.ask_registry(CountRooms)).await;
+    let Ok(counts) = asked else {
+        // No number is better than a wrong one.
+        return;
+    };
+    // Without a registry nobody has come yet.
+    let mut by_place = vec![0; named.len() + 1];
+    for (nsp, n) in counts.unwrap_or_default() {
+        by_place[(nsp as usize).min(named.len())] += n;
+    }
+    let names = named.iter().map(|(name, _)| &**name).chain([DYNAMIC]);
+    let mut family = text.gauge(
+        "greenroom_rooms",
+        "Rooms with members on this node, without those of the socket ids.",
+    );
+    for (name, n) in names.zip(by_place) {
+        family = family.with("namespace", name, n);
+    }
+}
+
+fn causes(text: &mut Exposition, shared: &Shared) {
+    let mut family = text.counter(
+        "greenroom_incidents_total",
+        "What was refused, ended or went wrong, by cause.",
+    );
+    let recovery = shared.recovery.iter().flat_map(Recovery::counters);
+    for (cause, n) in shared.metrics.read().chain(recovery) {
+        if APART.iter().all(|counter| counter.name() != cause) {
+            family = family.with("cause", cause, n);
+        }
+    }
+}
+
+fn by_transport(family: Family<'_>, values: [u64; TRANSPORTS.len()]) {
+    labelled(family, "transport", &TRANSPORTS, values);
+}
+
+fn labelled<T: ToString, const N: usize>(
+    mut family: Family<'_>,
+    label: &str,
+    names: &[T; N],
+    values: [u64; N],
+) {
+    for (name, value) in names.iter().zip(values) {
+        family = family.with(label, &name.to_string(), value);
+    }
+}

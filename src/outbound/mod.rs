@@ -1,0 +1,54 @@
+//! Requests to programs elsewhere: signed, bounded, over kept connections; what they answer, and why they do not.
+
+mod client;
+mod lanes;
+mod outage;
+mod signature;
+mod value;
+
+pub(crate) use client::{Endpoint, OutboundError, Request};
+pub(crate) use lanes::Lanes;
+pub(crate) use outage::Outage;
+pub(crate) use value::{from_json, to_json};
+
+use std::time::{Duration, SystemTime};
+
+use crate::config::Config;
+
+/// By which name receivers know this server.
+pub(crate) fn node_name(config: &Config) -> String {
+    match config.redis.node.as_str() {
+        "" => format!(
+            "{}:{}",
+            gethostname::gethostname().display(),
+            config.server.port
+        ),
+        name => name.to_owned(),
+    }
+}
+
+/// Since the Unix epoch.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is sent elsewhere carries the time of day"
+)]
+pub(crate) fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(now().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A new id: 128 random bits in hexadecimal.
+///
+/// # Panics
+/// If the operating system gives no random bytes.
+pub(crate) fn new_id() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    signature::hex(&bytes)
+}

@@ -1,0 +1,113 @@
+//! What a user of Redis has to be allowed is what the documentation says, and no more has to be.
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "support/redis.rs"]
+#[allow(unreachable_pub, reason = "tests inside the crate have it too")]
+mod servers;
+mod support;
+
+use std::time::Duration;
+
+use greenroom::config::{Config, Subscription};
+
+use cluster::{Node, config, until};
+use servers::Redis;
+use support::{DEADLINE, on_actix};
+
+/// The paragraph about ACLs.
+fn documented() -> String {
+    let text = include_str!("../docs/clustering.md");
+    let from = text.find("With ACLs a user needs").unwrap();
+    let paragraph = &text[from..];
+    paragraph[..paragraph.find("\n\n").unwrap()].to_owned()
+}
+
+/// Makes the user `node` with what the documentation lists.
+fn allow(redis: &Redis) {
+    let documented = documented();
+    let listed = documented.split('`').skip(1).step_by(2);
+    let is_command = |word: &&str| {
+        word.len() > 1
+            && word
+                .chars()
+                .all(|symbol| symbol.is_uppercase() || symbol == '|')
+    };
+    let commands: Vec<String> = listed
+        .filter(is_command)
+        .map(|word| format!("+{}", word.to_lowercase()))
+        .collect();
+    assert!(commands.len() > 10, "{commands:?}");
+    let user = ["ACL", "SETUSER", "node", "reset", "on", ">secret"];
+    let mut words = user.to_vec();
+    words.extend(["~k*", "&k*"]);
+    words.extend([
+        "&k#/#*",
+        "&k#/chat#*",
+        "&k-request#/#?*",
+        "&k-request#/chat#?*",
+    ]);
+    words.extend(commands.iter().map(String::as_str));
+    redis.cli(&words);
+}
+
+fn of_user(redis: &Redis, name: &str, subscription: Subscription) -> Config {
+    let mut config = config(redis, name);
+    config.redis.uri = redis.url().replace("//", "//node:secret@");
+    config.redis.subscription = subscription;
+    config.redis.lease = Duration::from_millis(500);
+    config
+}
+
+/// Waits until redis-cli prints this.
+async fn prints(redis: &Redis, words: &[&str], text: &str) {
+    until(&format!("{words:?} to print {text}"), async || {
+        redis.cli(words) == text
+    })
+    .await;
+}
+
+#[test]
+fn a_user_with_what_the_documentation_lists_can_do_all() {
+    on_actix(async {
+        let redis = Redis::start();
+        allow(&redis);
+        let of_one = of_user(&redis, "one", Subscription::Pattern);
+        let endpoint = of_one.redis.endpoints().unwrap().unwrap().data;
+        let (one, mut a, ears) = Node::start(of_one).await;
+        let (two, _b, socket) = Node::start(of_user(&redis, "two", Subscription::Exact)).await;
+
+        // Messages, questions, and what is stored.
+        socket.join_confirmed("room").await.unwrap();
+        let there = one.server.root().within("room").fetch_sockets().await;
+        assert_eq!(there.len(), 1);
+        two.server.emit("hello", "a");
+        assert_eq!(a.event("hello").await.unwrap().args.raw_json(), "[\"a\"]");
+        ears.join_confirmed("exact").await.unwrap();
+        prints(&redis, &["SCARD", "k#room"], "1").await;
+
+        // Written anew, and taken out again.
+        redis.cli(&["FLUSHALL"]);
+        prints(&redis, &["SCARD", "k#room"], "1").await;
+        socket.leave("room");
+        prints(&redis, &["EXISTS", "k#room"], "0").await;
+
+        // A node that was killed is reaped, by the others or by hand.
+        let id = "A".repeat(20);
+        let (entry, key) = (format!("#{id}"), format!("k#{id}"));
+        redis.cli(&["SADD", &key, &id]);
+        redis.cli(&["SADD", "k-node#gone", &entry]);
+        redis.cli(&["SADD", "k-nodes", "gone"]);
+        prints(&redis, &["EXISTS", &key], "0").await;
+        greenroom::gc(&endpoint, "k", DEADLINE, false)
+            .await
+            .unwrap();
+
+        for node in [one, two] {
+            node.server.close();
+        }
+        prints(&redis, &["EXISTS", "k-nodes"], "0").await;
+        assert_eq!(redis.cli(&["ACL", "LOG"]), "", "it wanted more");
+    });
+}
