@@ -8,7 +8,7 @@ mod cluster;
 mod servers;
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use greenroom::config::{Config, Secret, WebhookEvent};
 use greenroom::testing::Client;
@@ -26,6 +26,11 @@ fn hooked(mut config: Config, backend: &Backend, events: &[WebhookEvent]) -> Con
         config.webhooks.events = events.to_vec();
     }
     config
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    u64::try_from(now.as_millis()).unwrap()
 }
 
 const ROOMS: &[WebhookEvent] = &[WebhookEvent::RoomOccupied, WebhookEvent::RoomVacated];
@@ -272,19 +277,28 @@ fn edges_are_found_once_however_many_come_and_go() {
                 done.unwrap();
             }
         }
-        // The last of each server: what it found before has been delivered.
-        for (n, socket) in sockets.iter().step_by(2).enumerate() {
-            socket.join(format!("fence {n}").as_str());
+        // One edge more of each server: what it found before is delivered before.
+        let end_ms = now_ms();
+        eventually("the next millisecond", || now_ms() > end_ms).await;
+        for socket in sockets.iter().step_by(2) {
+            for is_in in [true, false] {
+                match is_in {
+                    true => socket.join("r"),
+                    false => socket.leave("r"),
+                }
+                socket.join_confirmed("own").await.unwrap();
+            }
         }
-        let (mut n_occupied, mut n_vacated, mut n_fences) = (0, 0, 0);
-        while n_fences < 3 {
+        let (mut n_occupied, mut n_vacated, mut n_last) = (0, 0, 0);
+        while n_last < 3 {
             let body = next(&mut backend).await;
             let (kind, room) = edge(&body);
+            let is_after = body["time"].as_u64().unwrap() > end_ms;
             match (&*kind, &*room) {
-                ("room_occupied", "r") => n_occupied += 1,
-                ("room_vacated", "r") => n_vacated += 1,
                 ("room_occupied", "own") => {}
-                ("room_occupied", _) => n_fences += 1,
+                ("room_occupied", "r") => n_occupied += usize::from(!is_after),
+                ("room_vacated", "r") if is_after => n_last += 1,
+                ("room_vacated", "r") => n_vacated += 1,
                 _ => panic!("{body}"),
             }
         }

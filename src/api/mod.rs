@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::Server;
 use crate::config::ApiConfig;
 use crate::metrics::Counter;
+use crate::throttle::throttled;
 use batch::Batch;
 use commands::Command;
 use idempotency::{Begun, Kept, Turn};
@@ -187,7 +188,7 @@ impl Api {
                 // To its end, also if the backend does not wait for it: that is when it repeats the request.
                 let run = order.run_in_turn(self.clone(), path, turn, permit);
                 let answer = actix_rt::spawn(run).await.map_err(|err| {
-                    log::error!("a request of a backend has failed err={err}");
+                    throttled!(error, "a request of a backend has failed err={err}");
                     Problem::new(Kind::Internal, "the log of the server says more")
                 })?;
                 Ok(json(answer?, false))

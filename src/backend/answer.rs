@@ -8,6 +8,7 @@ use crate::error::Refusal;
 use crate::namespace::{Room, Socket};
 use crate::outbound::from_json;
 use crate::protocol::socketio::{Args, Value};
+use crate::throttle::throttled;
 
 /// Emits of one answer.
 const MAX_EMITS: usize = 100;
@@ -137,7 +138,7 @@ impl Answer {
         if let Some(data) = &self.data
             && let Err(err) = socket.set_data(data)
         {
-            log::error!("the data of a socket cannot be set err={err}");
+            throttled!(error, "the data of a socket cannot be set err={err}");
         }
         self.leave.into_iter().for_each(|room| socket.leave(room));
         socket.join(self.join);
@@ -156,7 +157,10 @@ impl Answer {
                 }
             };
             if let Err(err) = done {
-                log::error!("an event of a backend was not sent event={event} err={err}");
+                throttled!(
+                    error,
+                    "an event of a backend was not sent event={event} err={err}"
+                );
             }
         }
         if let Some(ack) = ack {

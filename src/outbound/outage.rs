@@ -20,6 +20,11 @@ struct State {
     last_line: Option<Instant>,
 }
 
+/// A query may have a token in it.
+fn without_query(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(place, _)| place)
+}
+
 /// What is to be logged, with the failures since the last line.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
@@ -31,6 +36,7 @@ impl Outage {
     /// A request to `url` has failed.
     pub(crate) fn failed(&self, url: &str, why: &dyn Display) {
         if let Some(Line::Failing(n_failures)) = self.turn(true, Instant::now()) {
+            let url = without_query(url);
             log::warn!("requests fail url={url} failures={n_failures} err={why}");
         }
     }
@@ -38,6 +44,7 @@ impl Outage {
     /// A request to `url` has been answered as it should.
     pub(crate) fn succeeded(&self, url: &str) {
         if let Some(Line::Well(n_failures)) = self.turn(false, Instant::now()) {
+            let url = without_query(url);
             log::info!("requests are answered again url={url} failures={n_failures}");
         }
     }
@@ -83,5 +90,11 @@ mod tests {
         assert_eq!(turn(false, 21), Some(Line::Well(0)));
         assert_eq!(turn(false, 99), None);
         assert_eq!(turn(true, 100), Some(Line::Failing(1)));
+    }
+
+    #[test]
+    fn a_token_in_a_query_is_not_logged() {
+        assert_eq!(without_query("https://a/b?token=s3cret"), "https://a/b");
+        assert_eq!(without_query("https://a/b"), "https://a/b");
     }
 }

@@ -51,6 +51,23 @@ fn host_and_port_win_over_the_file_and_the_long_names_over_them() {
 }
 
 #[test]
+fn a_list_of_tables_can_be_written() {
+    let backends = "[{ namespace = \"/a\", url = \"http://a\" }, { url = \"http://b\", events = [] , connect = true }]";
+    let config = load("", &[("GREENROOM_BACKENDS", backends)]).unwrap();
+    let found: Vec<_> = config
+        .backends
+        .iter()
+        .map(|backend| (&*backend.namespace, &*backend.url, backend.connect))
+        .collect();
+    assert_eq!(found, [("/a", "http://a", false), ("/", "http://b", true)]);
+    let message = wrong(&[("GREENROOM_BACKENDS", "[{ uri = \"http://a\" }]")]);
+    assert!(message.contains("GREENROOM_BACKENDS"), "{message}");
+    assert!(message.contains("uri"), "{message}");
+    let message = wrong(&[("GREENROOM_BACKENDS", "[{ secret = [\"s3cret\"] }]")]);
+    assert!(!message.contains("s3cret"), "{message}");
+}
+
+#[test]
 fn every_kind_of_value_can_be_written() {
     let config = load(
         "",

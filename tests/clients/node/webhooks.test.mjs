@@ -20,7 +20,9 @@ class Receiver {
 
   async start() {
     this.server = createServer(async (request, response) => {
-      const body = Buffer.concat(await Array.fromAsync(request)).toString();
+      const chunks = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const body = Buffer.concat(chunks).toString();
       const [, time, signature] = request.headers["greenroom-signature"].match(/^t=(\d+),v1=([0-9a-f]{64})$/);
       assert.equal(signature, createHmac("sha256", SECRET).update(`${time}.${body}`).digest("hex"));
       const { type, ...hook } = JSON.parse(body);
