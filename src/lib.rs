@@ -161,6 +161,7 @@
 //! costs. The socket write is most of a delivery: elsewhere clarity wins.
 
 mod api;
+mod auth;
 pub mod backend;
 mod carrier;
 mod cluster;
@@ -173,10 +174,11 @@ mod http;
 mod hub;
 mod metrics;
 mod namespace;
-mod outbound;
 mod observer;
+mod outbound;
 pub mod protocol;
 mod publisher;
+mod rates;
 mod recovery;
 pub mod redis;
 mod registry;

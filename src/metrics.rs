@@ -25,12 +25,18 @@ macro_rules! counters {
 counters! {
     /// Handshakes refused with one of the six numbered errors.
     HandshakeRefused => "handshake_refused",
+    /// Of them: requests of pages of other origins.
+    OriginRefused => "origin_refused",
     /// Requests for sessions of other nodes; refused with the error 1.
     ForeignSession => "foreign_session",
     /// Connections and handshakes refused because a cap on connections was met, or the server ends.
     ConnectionRefused => "connection_refused",
     /// Connections closed because no whole head of a request came in time.
     NoRequest => "no_request",
+    /// Connections of proxies closed because they did not begin with a PROXY header.
+    NoProxyHeader => "no_proxy_header",
+    /// Connections closed because no TLS came of them.
+    TlsFailed => "tls_failed",
     /// Sessions ended because the client sent what is no packet.
     ParseError => "parse_error",
     /// Sessions ended because a packet or message did not become complete in time.
@@ -55,10 +61,24 @@ counters! {
     NamespaceRefused => "namespace_refused",
     /// Sockets refused by a middleware or a handler.
     SocketRefused => "socket_refused",
+    /// Tokens refused, of those who came and of those who sent a fresh one.
+    TokenRefused => "token_refused",
+    /// Sockets disconnected because their token had expired.
+    TokenExpired => "token_expired",
+    /// Times that the keys of tokens could not be read.
+    JwksFailed => "jwks_failed",
     /// Rooms refused by a limit.
     RoomRefused => "room_refused",
     /// Events refused by a middleware or for their name.
     EventRefused => "event_refused",
+    /// Packets that came while their client was over a rate, and passed.
+    RateWarned => "rate_warned",
+    /// Packets dropped because their client was over a rate.
+    RateDropped => "rate_dropped",
+    /// Sessions closed because their client was over a rate.
+    RateDisconnected => "rate_disconnected",
+    /// Handshakes refused because their address was over its rate.
+    RateHandshake => "rate_handshake",
     /// Events nobody handles.
     UnhandledEvent => "unhandled_event",
     /// Events whose arguments do not parse.

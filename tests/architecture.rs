@@ -18,6 +18,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("config", "settings, judged once; knows nobody"),
     ("redis", "connections; does not know what is said on them"),
     ("metrics", "names counters; knows nobody"),
+    ("rates", "pure: how far over a rate a client is"),
+    ("auth", "tokens and keys; knows no socket"),
     (
         "throttle",
         "keeps lines of the log from repeating; knows nobody",

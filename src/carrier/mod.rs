@@ -13,6 +13,7 @@ pub(crate) mod direct;
 pub(crate) mod mounted;
 pub(crate) mod raw;
 
+use actix_web::http::StatusCode;
 use bytes::Bytes;
 
 pub(crate) use direct::Direct;
@@ -37,10 +38,7 @@ pub(crate) enum Written {
 /// Source: `packages/engine.io/lib/server.ts`, `abortUpgrade`.
 pub(crate) fn refusal(err: &HandshakeError) -> Bytes {
     let message = err.message();
-    let status = match err {
-        HandshakeError::Unavailable(_) => "503 Service Unavailable",
-        _ => "400 Bad Request",
-    };
+    let status = StatusCode::from_u16(err.websocket_status()).unwrap_or(StatusCode::BAD_REQUEST);
     format!(
         "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{message}",
         message.len()

@@ -6,9 +6,9 @@ mod emit;
 mod failure;
 pub(crate) mod filter;
 mod gc;
-pub(crate) mod logging;
 mod genconfig;
 mod healthcheck;
+pub(crate) mod logging;
 mod serve;
 
 use std::io::{self, Write as _};

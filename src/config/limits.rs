@@ -88,9 +88,10 @@ pub struct Limits {
     ///
     /// Default 100000. Exceeded: the handshake is answered 503, with `too many connections`.
     pub connections: usize,
-    /// Sessions per IP address.
+    /// Sessions per IP address, of IPv6 per network of 64 bits.
     ///
-    /// Default 0: behind a proxy all clients have its address. Exceeded: the handshake is answered 503, with `too many connections`.
+    /// Default 0. Behind a proxy it needs [`security.trusted_proxies`](super::SecurityConfig::trusted_proxies), or all clients
+    /// have the address of the proxy. Exceeded: the handshake is answered 503, with `too many connections`.
     pub connections_per_ip: usize,
     /// Sessions that have not joined a namespace yet.
     ///

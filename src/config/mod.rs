@@ -8,6 +8,7 @@
 //! `usize::MAX` in code, so that those who enforce a limit need one comparison and no special case.
 
 mod api;
+mod auth;
 mod backend;
 mod commented;
 mod cors;
@@ -15,33 +16,40 @@ mod engine;
 mod environment;
 mod error;
 mod limits;
+mod rates;
 mod read;
 mod redis;
 mod redis_url;
 mod redis_url_parse;
 mod secrets;
+mod security;
 mod server;
 mod shutdown;
 mod socketio;
 mod source;
 mod syntax;
+mod tls;
 mod validate;
 mod values;
 mod webhooks;
 
 pub use self::{
     api::{ApiConfig, ApiKey},
+    auth::{AuthConfig, JwtConfig},
     backend::BackendConfig,
     cors::{CorsConfig, Origins},
     engine::{CompressionConfig, CookieConfig, DeflateConfig, EngineConfig, SameSite, Transports},
     error::ConfigError,
     limits::Limits,
+    rates::{Rate, RatesConfig},
     redis::{RedisConfig, Subscription},
     redis_url::{RedisUrl, RedisUrlError},
+    security::SecurityConfig,
     server::{Carrier, LogConfig, LogFormat, ServerConfig},
     shutdown::ShutdownConfig,
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
     source::{Settings, Source},
+    tls::TlsConfig,
     webhooks::{Secret, WebhookEvent, WebhooksConfig},
 };
 
@@ -90,6 +98,14 @@ pub struct Config {
     pub api: ApiConfig,
     /// `[cors]`: which pages of other origins may talk to us over HTTP.
     pub cors: CorsConfig,
+    /// `[security]`: which pages may connect, and whom to believe about clients.
+    pub security: SecurityConfig,
+    /// `[tls]`: encryption of the connections that are accepted.
+    pub tls: TlsConfig,
+    /// `[auth]`: what clients have to show.
+    pub auth: AuthConfig,
+    /// `[rates]`: how fast clients may go.
+    pub rates: RatesConfig,
     /// `[limits]`: a cap on everything that a peer can fill.
     pub limits: Limits,
     /// `[shutdown]`: how a server ends that is told to.

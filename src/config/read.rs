@@ -5,9 +5,9 @@ use std::{fs, path::Path};
 use serde::Deserialize;
 
 use super::{
-    ApiConfig, BackendConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits, LogConfig,
-    RecoveryConfig, RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig, Source,
-    WebhooksConfig, secrets,
+    ApiConfig, AuthConfig, BackendConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits,
+    LogConfig, RatesConfig, RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig,
+    ShutdownConfig, SocketIoConfig, Source, TlsConfig, WebhooksConfig, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -23,6 +23,10 @@ pub(super) struct RawConfig {
     webhooks: WebhooksConfig,
     api: ApiConfig,
     cors: CorsConfig,
+    security: SecurityConfig,
+    tls: TlsConfig,
+    auth: AuthConfig,
+    rates: RatesConfig,
     limits: Limits,
     shutdown: ShutdownConfig,
     log: LogConfig,
@@ -42,6 +46,10 @@ impl TryFrom<RawConfig> for Config {
             webhooks,
             api,
             cors,
+            security,
+            tls,
+            auth,
+            rates,
             limits,
             shutdown,
             log,
@@ -56,6 +64,10 @@ impl TryFrom<RawConfig> for Config {
             webhooks,
             api,
             cors,
+            security,
+            tls,
+            auth,
+            rates,
             limits,
             shutdown,
             log,
@@ -218,6 +230,11 @@ mod tests {
             "webhooks",
             "api",
             "cors",
+            "security",
+            "tls",
+            "auth",
+            "auth.jwt",
+            "rates",
             "limits",
             "shutdown",
             "log",
@@ -255,7 +272,7 @@ mod tests {
                 .map(|(key, _)| key.to_owned())
                 .filter(|key| !key.contains(' '))
                 .collect();
-            let tables = ["cookie", "per_message_deflate", "http_compression"];
+            let tables = ["cookie", "per_message_deflate", "http_compression", "jwt"];
             let mut known: Vec<_> = known
                 .into_iter()
                 .filter(|key| !tables.contains(&key.as_str()))
@@ -410,7 +427,10 @@ mod tests {
             wrong("[log]\nzzz = 1")
                 .ends_with("unknown key `zzz`: the keys here are filter, format")
         );
-        assert!(wrong("[qwx]\nzzz = 1").ends_with("cors, limits, shutdown, log"));
+        assert!(
+            wrong("[qwx]\nzzz = 1")
+                .ends_with("cors, security, tls, auth, rates, limits, shutdown, log")
+        );
     }
 
     #[test]

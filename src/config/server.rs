@@ -55,6 +55,12 @@ pub struct ServerConfig {
     ///
     /// Default `"direct"`.
     pub carrier: Carrier,
+    /// Whether connections from [`security.trusted_proxies`](super::SecurityConfig::trusted_proxies) begin with the header of
+    /// the PROXY protocol, version 1 or 2, which names the client.
+    ///
+    /// Default `false`. If so, one from there without the header is closed; one from elsewhere is served without it. Only
+    /// with the carrier `direct`, or with TLS.
+    pub proxy_protocol: bool,
 }
 
 impl Default for ServerConfig {
@@ -71,6 +77,7 @@ impl Default for ServerConfig {
             static_dir: PathBuf::from("static"),
             backlog: 4096,
             carrier: Carrier::Direct,
+            proxy_protocol: false,
         }
     }
 }

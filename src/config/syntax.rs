@@ -7,6 +7,8 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
+/// An origin in lower case, as browsers send it (RFC 6454, section 6.1), or a pattern for some. Programs that show local
+/// pages, as Electron does, send `file://`.
 /// The address of a program that is spoken to over HTTP.
 pub(super) fn is_http_url(text: &str) -> bool {
     let Ok(url) = text.parse::<hyper::Uri>() else {
@@ -21,7 +23,7 @@ pub(super) fn is_http_url(text: &str) -> bool {
 
 /// An origin in lower case, as browsers send it (RFC 6454, section 6.1), or a pattern for some.
 pub(super) fn is_origin(text: &str) -> bool {
-    if matches!(text, "null" | "*") {
+    if matches!(text, "null" | "*" | "file://") {
         return true;
     }
     let Some((scheme, host, port)) = origin_parts(text) else {
@@ -47,6 +49,21 @@ pub(crate) fn origin_parts(text: &str) -> Option<(&str, &str, Option<&str>)> {
     })
 }
 
+/// A name for an event of ours: short, and not taken by the protocol.
+///
+/// Source: `RESERVED_EVENTS` in `packages/socket.io/lib/socket-types.ts`.
+pub(super) fn is_free_event(name: &str) -> bool {
+    const TAKEN: [&str; 6] = [
+        "connect",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+    ];
+    (1..=255).contains(&name.len()) && !TAKEN.contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +80,7 @@ mod tests {
             "http://localhost:*",
             "chrome-extension://abcdef",
             "null",
+            "file://",
             "*",
         ] {
             assert!(is_origin(right), "{right}");

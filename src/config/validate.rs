@@ -1,5 +1,7 @@
 //! Which values make sense: the one place that judges them.
 
+mod security;
+
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
@@ -35,6 +37,7 @@ impl Config {
         webhooks(&self.webhooks)?;
         api(&self.api)?;
         cors(&mut self.cors)?;
+        security::all(&mut self)?;
         limits(&mut self.limits)?;
         shutdown(&self.shutdown)?;
         Ok(self)
@@ -270,17 +273,7 @@ fn cors(cors: &mut CorsConfig) -> Checked {
             )?;
         }
         Origins::List(list) => {
-            for origin in list {
-                origin.make_ascii_lowercase();
-                ensure(
-                    is_origin(origin),
-                    "cors.origins",
-                    format!(
-                        "has `{origin}`; an origin is `https://host` or `https://host:port`, without a path, and `*` \
-                         stands for its first label or for its port"
-                    ),
-                )?;
-            }
+            origins("cors.origins", list)?;
         }
     }
     for method in &cors.methods {
@@ -309,6 +302,22 @@ fn cors(cors: &mut CorsConfig) -> Checked {
         cors.options_success_status,
         200..=299,
     )
+}
+
+/// Origins and patterns of origins, brought into lower case.
+fn origins(key: &'static str, list: &mut [String]) -> Checked {
+    for origin in list {
+        origin.make_ascii_lowercase();
+        ensure(
+            is_origin(origin),
+            key,
+            format!(
+                "has `{origin}`; an origin is `https://host` or `https://host:port`, without a path, and `*` stands for \
+                 its first label or for its port"
+            ),
+        )?;
+    }
+    Ok(())
 }
 
 fn api(api: &ApiConfig) -> Checked {

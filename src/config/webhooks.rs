@@ -80,7 +80,7 @@ pub enum WebhookEvent {
     RoomVacated,
 }
 
-/// What requests to a program elsewhere are signed with. `Debug` does not show it.
+/// What requests to a program elsewhere, or tokens, are signed with. `Debug` does not show it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 

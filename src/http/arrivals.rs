@@ -41,6 +41,13 @@ impl Arrivals {
 
     /// Notes a new connection in `data`, which lives as long as it does, or turns it away.
     pub(super) fn arrived(&self, stream: &TcpStream, data: &mut Extensions) {
+        if let Some(silent) = self.admit(stream) {
+            data.insert(silent);
+        }
+    }
+
+    /// Counts a new connection as long as it is silent, or turns it away.
+    pub(super) fn admit(&self, stream: &TcpStream) -> Option<Silent> {
         let limit = self.server.config().limits.silent_connections;
         if self.n_silent.fetch_add(1, Ordering::Relaxed) >= limit {
             self.n_silent.fetch_sub(1, Ordering::Relaxed);
@@ -48,13 +55,17 @@ impl Arrivals {
             shared.refuse_connection("silent_connections", limit);
             // The HTTP server notices the end, and closes.
             direct::turn_away(stream, TOO_MANY);
-            return;
+            return None;
         }
-        data.insert(Silent {
+        Some(Silent {
             arrivals: self.clone(),
             since: Instant::now(),
             is_silent: Cell::new(true),
-        });
+        })
+    }
+
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
     }
 }
 

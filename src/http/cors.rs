@@ -171,7 +171,7 @@ pub(crate) fn vary(response: &mut HeaderMap, name: &'static str) {
 }
 
 /// Whether an origin is the allowed one, or one of those that its wildcards stand for.
-fn is_match(allowed: &str, origin: &str) -> bool {
+pub(super) fn is_match(allowed: &str, origin: &str) -> bool {
     if !allowed.contains('*') {
         return allowed == origin;
     }

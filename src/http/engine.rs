@@ -108,6 +108,7 @@ async fn open(
 ) -> Result<HttpResponse, HandshakeError> {
     let shared = &endpoint.shared;
     let handshake = facts.remember(&endpoint.shared, query);
+    shared.admit_address(&handshake)?;
     if let Some(allow) = &shared.hooks.allow_request {
         allow(Arc::clone(&handshake))
             .await

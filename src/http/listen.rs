@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,15 +10,18 @@ use actix_codec::Framed;
 use actix_http::body::BoxBody;
 use actix_http::{HttpService, Request, Response, h1};
 use actix_rt::net::TcpStream;
-use actix_service::{Service, apply_fn_factory, map_config};
+use actix_service::{Service, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use futures_util::future::Either;
+use tokio_rustls::server::TlsStream;
 
+use super::accept::{Encrypting, Entrance};
 use super::arrivals::{Arrivals, Silent};
 use super::monitor::Watch;
 use super::request::Facts;
+use super::tls::{Certificates, Encrypted};
 use super::{Endpoint, configure, ending, engine, internal, upgrade};
 use crate::carrier::{Direct, direct};
 use crate::config::{Carrier, ServerConfig};
@@ -52,7 +56,10 @@ pub(crate) fn run(
         let inside = internal::listen(&listening.config, &listening.watch)?;
         let ended = match listening.config.carrier {
             Carrier::Direct => listening.direct().await,
-            Carrier::Mounted => listening.mounted().await,
+            Carrier::Mounted => match first.shared().certificates.clone() {
+                None => listening.mounted().await,
+                Some(certificates) => listening.encrypted(certificates).await,
+            },
         };
         if let Some(inside) = inside {
             inside.stop(true).await;
@@ -124,6 +131,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
         let ends = server.graceful_shutdown_signal();
         let factory = move || {
             let (arrivals, ends) = (arrivals.clone(), ends.clone());
+            let entrance = Entrance::new(servers[0].clone(), arrivals.clone());
             let endpoints: Rc<[Endpoint]> = servers
                 .iter()
                 .map(|server| Endpoint::new(server.shared()))
@@ -154,7 +162,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                     }
                 },
             );
-            HttpService::build()
+            let http = HttpService::build()
                 // Connections that nobody uses end at once then.
                 .graceful_shutdown_signal(move || {
                     let ends = ends.clone();
@@ -165,8 +173,8 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 .tcp_nodelay(true)
                 .on_connect_ext(move |stream, data| arrivals.arrived(stream, data))
                 .upgrade(take_over)
-                .h1(past_app)
-                .tcp()
+                .h1(past_app);
+            fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
         };
         let server = server
             .workers(workers)
@@ -221,6 +229,69 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .disable_signals()
             .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
             .bind(&address)
+            .map_err(|source| Error::Listen {
+                address: address.clone(),
+                source,
+            })?
+            .run();
+        watch.set_listening(true);
+        until_the_end(server, &address, workers, &closing).await
+    }
+}
+
+impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
+    /// As [`Listening::mounted`], with TLS. `HttpServer` would offer HTTP/2, and has no place for the PROXY protocol.
+    async fn encrypted(self, certificates: Arc<Certificates>) -> Result<(), Error> {
+        let watch_here = self.watch_here();
+        let Self {
+            address,
+            workers,
+            config,
+            servers,
+            watch,
+            routes,
+        } = self;
+        let acceptor = certificates
+            .acceptor()
+            .map_err(|err| Error::Run(std::io::Error::other(err)))?;
+        let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
+        let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
+        let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let server = actix_server::Server::build();
+        let ends = server.graceful_shutdown_signal();
+        let factory = move || {
+            let (arrivals, ends) = (arrivals.clone(), ends.clone());
+            let entrance = Entrance::new(servers[0].clone(), arrivals.clone());
+            let entrance = Encrypting::new(entrance, acceptor.clone());
+            let app = App::new()
+                .wrap_fn(|request, app| {
+                    spoken(request.request().conn_data());
+                    app.call(request)
+                })
+                .configure(Self::app(&servers, watch_here.as_ref(), &routes));
+            let http = HttpService::build()
+                // As in the direct carrier.
+                .graceful_shutdown_signal(move || {
+                    let ends = ends.clone();
+                    async move { ends.notified().await }
+                })
+                .client_request_timeout(head_timeout)
+                .h1_allow_half_closed(false)
+                .on_connect_ext(move |stream: &TlsStream<TcpStream>, data| {
+                    direct::prepare(stream.get_ref().0, heartbeat);
+                    arrivals.arrived(stream.get_ref().0, data);
+                    data.insert(Encrypted);
+                })
+                .h1(map_config(app, |()| AppConfig::default()));
+            fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
+        };
+        let server = server
+            .workers(workers)
+            .backlog(config.backlog)
+            .max_concurrent_connections(MAX_CONNECTIONS)
+            .disable_signals()
+            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
+            .bind("greenroom", &address, factory)
             .map_err(|source| Error::Listen {
                 address: address.clone(),
                 source,

@@ -1,5 +1,6 @@
 //! HTTP: the routes of a server, its own listener, and what every response carries.
 
+mod accept;
 mod arrivals;
 pub(crate) mod client_files;
 pub(crate) mod compression;
@@ -10,9 +11,13 @@ pub(crate) mod engine;
 mod internal;
 pub(crate) mod listen;
 pub(crate) mod monitor;
+pub(crate) mod origin;
 pub(crate) mod pages;
+pub(crate) mod proxies;
+mod proxy_protocol;
 pub(crate) mod request;
 pub(crate) mod stray;
+pub(crate) mod tls;
 pub(crate) mod upgrade;
 
 use std::pin::Pin;
@@ -141,7 +146,7 @@ impl Endpoint {
     }
 
     /// What every request goes through first, in the order of the reference: the middleware, then its
-    /// parameters; and the session it names.
+    /// parameters, then its origin; and the session it names.
     ///
     /// # Errors
     /// Why it is refused.
@@ -168,7 +173,33 @@ impl Endpoint {
             // Whether it is there, and on which transport, its own worker will say.
             session: sid.map(|_| Transport::Polling),
         })?;
+        self.check_origin(facts)?;
         Ok((admission, sid))
+    }
+
+    /// Whether the page that sends this request may.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn check_origin(&self, facts: &Facts<'_>) -> Result<(), HandshakeError> {
+        let shared = &self.shared;
+        let headers = facts.head.headers;
+        let is_proxied = || {
+            let proxies = &shared.config.security.trusted_proxies;
+            facts
+                .peer
+                .is_some_and(|peer| proxies::is_trusted(proxies, peer.ip()))
+        };
+        if !headers.contains_key(header::ORIGIN) || shared.origins.allow(headers, is_proxied()) {
+            return Ok(());
+        }
+        shared.metrics.count(Counter::OriginRefused);
+        log::debug!(
+            "an origin is refused origin={:?} host={:?}",
+            headers.get(header::ORIGIN),
+            headers.get(header::HOST),
+        );
+        Err(HandshakeError::OriginNotAllowed)
     }
 
     /// Adds to a response what the configuration and the program want there. `sid`: the response is the

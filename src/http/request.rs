@@ -8,7 +8,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, Uri};
 
-use super::RequestHead;
+use super::tls::Encrypted;
+use super::{RequestHead, proxies};
 use crate::metrics::Counter;
 use crate::namespace::Handshake;
 use crate::protocol::engineio::Query;
@@ -35,7 +36,7 @@ impl<'a> Facts<'a> {
             method: request.method(),
             query: request.query_string(),
             peer: request.peer_addr(),
-            secure: request.app_config().secure(),
+            secure: request.app_config().secure() || request.conn_data::<Encrypted>().is_some(),
         }
     }
 
@@ -62,7 +63,10 @@ impl<'a> Facts<'a> {
                 .pairs()
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
-            address: self.peer.map(|peer| peer.ip()),
+            address: self.peer.map(|peer| {
+                let proxies = &shared.config.security.trusted_proxies;
+                proxies::client(proxies, peer.ip(), self.head.headers)
+            }),
             secure: self.secure,
             issued: now(),
         })

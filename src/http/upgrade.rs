@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_http::Request as HttpHead;
 use actix_rt::net::TcpStream;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
@@ -83,6 +84,7 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
         (Admission::Session(_), Some(sid)) => Accepted::Upgrade { sid },
         (Admission::Session(_) | Admission::Handshake(_), _) => {
             let handshake = facts.remember(shared, &query);
+            shared.admit_address(&handshake)?;
             if let Some(allow) = &shared.hooks.allow_request {
                 allow(Arc::clone(&handshake))
                     .await
@@ -225,11 +227,9 @@ pub(super) async fn mounted(
             err.code(),
             err.cause()
         );
-        let mut response = match err {
-            HandshakeError::Unavailable(_) => HttpResponse::ServiceUnavailable(),
-            _ => HttpResponse::BadRequest(),
-        };
-        response
+        let status =
+            StatusCode::from_u16(err.websocket_status()).unwrap_or(StatusCode::BAD_REQUEST);
+        HttpResponse::build(status)
             .content_type("text/html")
             .force_close()
             .body(err.message().to_owned())
@@ -337,6 +337,10 @@ pub(super) fn direct_raw(
     early: Vec<u8>,
 ) {
     let engine = &endpoint.shared.config.engine;
+    if let Err(err) = endpoint.check_origin(&Facts::of_listener(request)) {
+        endpoint.shared.metrics.count(Counter::HandshakeRefused);
+        return Direct::new(stream).end(vec![carrier::refusal(&err)], true);
+    }
     match admit_raw(endpoint, &request.head().headers) {
         Ok((accept_key, negotiated)) => {
             let env = raw_env(endpoint);
@@ -373,6 +377,12 @@ pub(super) fn mounted_raw(
     route: &WebSocketRoute,
     endpoint: &Endpoint,
 ) -> HttpResponse {
+    if let Err(err) = endpoint.check_origin(&Facts::of_app(request)) {
+        endpoint.shared.metrics.count(Counter::HandshakeRefused);
+        return HttpResponse::Forbidden()
+            .force_close()
+            .body(err.message().to_owned());
+    }
     let (admitted, response) = (
         admit_raw(endpoint, request.headers()),
         mounted::handshake(request),

@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     Drain,
     /// The next noop that hurries an upgrade.
     Noop,
+    /// The end of a token.
+    Token,
     /// A poll, after an upgrade whose client has gone.
     Orphan,
 }

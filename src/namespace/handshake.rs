@@ -14,7 +14,7 @@ use crate::protocol::socketio::Value;
 /// The HTTP request that opened a session, as handlers and hooks see it.
 ///
 /// Shape (serialized, with the `auth` of the socket it belongs to): the `handshake` object of the
-/// reference, `{headers, time, address, xdomain, secure, issued, url, query, auth}`.
+/// reference, `{headers, time, address, xdomain, secure, issued, url, query, auth}`, and `claims` if it has a token.
 ///
 /// Source: `packages/socket.io/lib/socket-types.ts`, `Handshake`.
 #[derive(Clone, Debug)]
@@ -62,10 +62,19 @@ impl Handshake {
         &self.url
     }
 
-    /// The address of the peer of the TCP connection.
+    /// The address of the client: that of the peer of the TCP connection, or what a proxy in `security.trusted_proxies`
+    /// says.
     #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    /// What limits per address count as one: an address, of IPv6 the network of 64 bits, all of which one customer has.
+    pub(crate) fn counted_address(&self) -> Option<IpAddr> {
+        self.address.map(|ip| match ip.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        })
     }
 
     /// Whether the connection is encrypted (TLS in this process).
@@ -92,6 +101,8 @@ impl Handshake {
 pub(crate) struct HandshakeObject {
     handshake: Arc<Handshake>,
     auth: Value,
+    /// Of its token, `null` without one. Ours alone; other servers ignore it.
+    claims: Value,
 }
 
 impl HandshakeObject {
@@ -105,6 +116,9 @@ impl HandshakeObject {
         Self {
             handshake: Arc::clone(&socket.handshake),
             auth,
+            claims: socket
+                .claims()
+                .map_or(Value::Null, |claims| claims.all.clone()),
         }
     }
 
@@ -137,11 +151,16 @@ impl HandshakeObject {
                 .member("auth")
                 .cloned()
                 .unwrap_or_else(|| Value::Object(IndexMap::new())),
+            claims: object.member("claims").cloned().unwrap_or_default(),
         }
     }
 
     pub(crate) fn request(&self) -> &Handshake {
         &self.handshake
+    }
+
+    pub(crate) const fn claims(&self) -> &Value {
+        &self.claims
     }
 
     pub(crate) const fn auth(&self) -> &Value {
@@ -160,7 +179,8 @@ impl Serialize for Pairs<'_> {
 impl Serialize for HandshakeObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let handshake = &*self.handshake;
-        let mut map = serializer.serialize_map(Some(9))?;
+        let has_claims = self.claims != Value::Null;
+        let mut map = serializer.serialize_map(Some(9 + usize::from(has_claims)))?;
         map.serialize_entry("headers", &Pairs(&handshake.headers))?;
         map.serialize_entry("time", &http_date(handshake.issued))?;
         map.serialize_entry("address", &handshake.address.map(|ip| ip.to_string()))?;
@@ -173,6 +193,9 @@ impl Serialize for HandshakeObject {
         map.serialize_entry("url", &handshake.url)?;
         map.serialize_entry("query", &Pairs(&handshake.query))?;
         map.serialize_entry("auth", &self.auth)?;
+        if has_claims {
+            map.serialize_entry("claims", &self.claims)?;
+        }
         map.end()
     }
 }
@@ -237,7 +260,8 @@ mod tests {
         assert_eq!(
             serde_json::to_value(HandshakeObject {
                 handshake: Arc::new(handshake),
-                auth: Value::Null
+                auth: Value::Null,
+                claims: Value::Null,
             })
             .unwrap(),
             serde_json::json!({

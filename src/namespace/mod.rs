@@ -15,6 +15,7 @@ mod socket;
 mod socket_rooms;
 mod socket_state;
 mod table;
+mod token;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use server_event::{ServerAck, ServerEvent};
 pub use socket::{Room, Socket, user_room};
 pub(crate) use socket_state::{Opening, SocketInner};
 pub(crate) use table::{NamespaceInner, Namespaces, NotEntered, Predicate};
+pub(crate) use token::{Fresh, require as require_token};
 
 use crate::SocketId;
 use crate::error::EmitError;

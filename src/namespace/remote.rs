@@ -27,7 +27,7 @@ pub struct RemoteSocket {
     id: SocketId,
     rooms: Vec<Room>,
     data: Value,
-    handshake: HandshakeObject,
+    pub(super) handshake: HandshakeObject,
     /// Set if it is on this server.
     here: Option<Arc<SocketInner>>,
 }

@@ -13,6 +13,7 @@ use super::event::Event;
 use super::handshake::Handshake;
 use super::socket::Room;
 use super::table::NamespaceInner;
+use crate::auth::Claims;
 use crate::error::Refusal;
 use crate::hub::{HubHandle, MemberKey};
 use crate::protocol::DisconnectReason;
@@ -46,6 +47,8 @@ pub(crate) struct SocketInner {
     pub(super) rooms: Mutex<Rooms>,
     pub(super) data: Mutex<Value>,
     pub(super) acks: Mutex<AckTable>,
+    /// Of its token, if its namespace requires one.
+    pub(super) claims: Mutex<Option<Arc<Claims>>>,
     pub(super) has_middleware: AtomicBool,
     pub(super) middleware: Mutex<Vec<SocketMiddleware>>,
 }
@@ -111,6 +114,7 @@ impl SocketInner {
             rooms: Mutex::default(),
             data: Mutex::new(data),
             acks: Mutex::default(),
+            claims: Mutex::default(),
             has_middleware: AtomicBool::new(false),
             middleware: Mutex::default(),
         })

@@ -11,17 +11,19 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
+use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
 use crate::config::{Config, ConfigError, Parser, Settings, ShutdownConfig};
 use crate::engine;
 use crate::error::Error;
-use crate::http::{self, Hooks, stray::Strays};
+use crate::http::{self, Hooks, origin::AllowedOrigins, stray::Strays, tls::Certificates};
 use crate::hub::Tallies;
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::outbound;
 use crate::protocol::engineio::SidPrefix;
 use crate::protocol::socketio::{Dialect, is_reserved_event};
+use crate::rates::Rates;
 use crate::recovery::Recovery;
 use crate::redis::Endpoints;
 use crate::webhooks::Webhooks;
@@ -248,13 +250,17 @@ impl ServerBuilder {
             },
             hooks,
             websockets,
-            metrics,
+            metrics: Arc::clone(&metrics),
             webhooks,
             recovery: config
                 .recovery
                 .enabled
                 .then(|| Recovery::new(&config.recovery)),
             strays: strays(cluster.as_ref()),
+            origins: AllowedOrigins::new(&config),
+            certificates: Certificates::new(&config.tls)?,
+            rates: Rates::new(&config.rates),
+            auth: Auth::new(&config.auth.jwt, &metrics)?.map(Arc::new),
             cluster,
             sid_prefix,
             dialect: match config.socketio.parser {
@@ -275,6 +281,7 @@ impl ServerBuilder {
             reload,
             config,
         });
+        shared.origins.warn();
         if let Some(namespaces) = shared.namespaces() {
             namespaces.open(&shared, named);
         }

@@ -179,6 +179,25 @@ impl Server {
         cluster.health.trouble(std::time::Instant::now())
     }
 
+    /// Reads the files of `[tls]` again: connections that are accepted from now on get the new certificate. Without TLS it
+    /// does nothing.
+    ///
+    /// # Errors
+    /// A file cannot be read, or has not what it should; then the certificate of before stays. Logged as well.
+    pub fn reload_certificates(&self) -> Result<(), Error> {
+        let Some(certificates) = &self.0.certificates else {
+            return Ok(());
+        };
+        match certificates.reload() {
+            Ok(()) => log::info!("the certificate was read again"),
+            Err(err) => {
+                log::error!("the certificate cannot be read again, the last one stays err={err}");
+                return Err(err.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves the cluster: nobody counts on this server any more, and Redis keeps nothing of it. Within this time.
     pub(crate) async fn leave_cluster(&self, budget: Duration) {
         if self.0.cluster.is_none() {

@@ -13,20 +13,22 @@ use actix::prelude::*;
 use arc_swap::Guard;
 use parking_lot::{Mutex, RwLock};
 
+use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
 use crate::config::{ApiKey, Config, Limits};
 use crate::engine;
 use crate::error::EmitError;
-use crate::http::{Hooks, cors::CorsNow, stray::Strays};
+use crate::http::{Hooks, cors::CorsNow, origin::AllowedOrigins, stray::Strays, tls::Certificates};
 use crate::hub::{Command, Fanout, HubHandle, Tallies, Tally, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
 use crate::protocol::adapter::is_reserved_server_event;
-use crate::protocol::engineio::{SidPrefix, Transports};
+use crate::protocol::engineio::{HandshakeError, SidPrefix, Transports};
 use crate::protocol::socketio::{self, Dialect, is_reserved_event};
 use crate::protocol::websocket;
 use crate::publisher::Publisher;
+use crate::rates::{self, Rates};
 use crate::recovery::Recovery;
 use crate::registry::{NODES_EVENT, Registry};
 use crate::subscriber::Subscriber;
@@ -62,6 +64,13 @@ pub(crate) struct Shared {
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
     pub(crate) strays: Strays,
+    pub(crate) origins: AllowedOrigins,
+    /// For TLS, if it is on.
+    pub(crate) certificates: Option<Arc<Certificates>>,
+    /// Checks tokens, if a namespace requires one.
+    pub(crate) auth: Option<Arc<Auth>>,
+    /// How fast clients may go, if a rate is set.
+    pub(crate) rates: Option<Rates>,
     pub(super) dialect: Dialect,
     pub(crate) tallies: Tallies,
     pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
@@ -154,6 +163,21 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether the address of this handshake may open one more session.
+    ///
+    /// # Errors
+    /// It has opened too many in a short time.
+    pub(crate) fn admit_address(&self, handshake: &Handshake) -> Result<(), HandshakeError> {
+        match &self.rates {
+            Some(rates) if !rates.admit(handshake.counted_address(), rates::now()) => {
+                self.metrics.count(Counter::RateHandshake);
+                log::debug!("a handshake is refused why=address_handshakes");
+                Err(HandshakeError::TooManyRequests)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Counts a connection, unless a cap is met or the server ends.
     pub(crate) fn admit_connection(&self, handshake: &Handshake) -> bool {
         if self.is_ending.load(Ordering::Relaxed) {
@@ -170,7 +194,7 @@ impl Shared {
             return self.refuse_connection("connections", limits.connections);
         }
         // Counted without a limit too: there may be one before this connection is closed.
-        if let Some(ip) = handshake.address() {
+        if let Some(ip) = handshake.counted_address() {
             let mut per_ip = self.per_ip.lock();
             let n = per_ip.entry(ip).or_default();
             if *n >= limits.connections_per_ip {
@@ -216,7 +240,7 @@ impl Shared {
 
     pub(crate) fn connection_closed(&self, handshake: &Handshake) {
         self.n_connections.fetch_sub(1, Ordering::Relaxed);
-        if let Some(ip) = handshake.address() {
+        if let Some(ip) = handshake.counted_address() {
             let mut per_ip = self.per_ip.lock();
             if let Some(n) = per_ip.get_mut(&ip) {
                 *n -= 1;

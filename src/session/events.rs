@@ -15,6 +15,9 @@ use crate::protocol::socketio::{self, Args, Body, DecodeError, Packet};
 
 impl Session {
     pub(super) fn socketio_text(&mut self, text: &ByteString, ctx: &mut Context<Self>) {
+        if let Some(meters) = &mut self.meters {
+            meters.add_bytes(text.len());
+        }
         let limits = self.server.packet_limits();
         let Some(sockets) = self.sockets() else {
             return;
@@ -24,6 +27,9 @@ impl Session {
     }
 
     pub(super) fn socketio_binary(&mut self, bytes: Bytes, ctx: &mut Context<Self>) {
+        if let Some(meters) = &mut self.meters {
+            meters.add_bytes(bytes.len());
+        }
         let limits = self.server.packet_limits();
         let Some(sockets) = self.sockets() else {
             return;
@@ -43,6 +49,9 @@ impl Session {
             Ok(Some(packet)) => {
                 self.catch_up();
                 self.note_partial_packet(false);
+                if self.meters.is_some() && !self.is_within_rates(&packet, ctx) {
+                    return;
+                }
                 self.socketio_packet(packet, ctx);
             }
             // Attachments follow.
@@ -131,6 +140,10 @@ impl Session {
         drop(hub);
         let socket = Socket::from(Arc::clone(&seated.socket));
         let ack = id.map_or_else(Ack::none, |id| Ack::new(socket.clone(), id));
+        if self.server.auth.is_some() && self.is_refresh(&seated.socket, &name) {
+            let socket = Arc::clone(&seated.socket);
+            return self.refresh_token(socket, &args, ack, ctx);
+        }
         if name.len() > self.server.limits().event_name_bytes {
             self.server.metrics.count(Counter::EventRefused);
             log::debug!(

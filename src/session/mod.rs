@@ -9,9 +9,11 @@ mod close;
 mod events;
 mod packets;
 mod polling;
+mod rates;
 mod reader;
 mod request_id;
 mod sockets;
+mod token;
 mod upgrade;
 
 use std::cell::RefCell;
@@ -39,6 +41,7 @@ use crate::namespace::Handshake;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, Open, PacketType, ProtocolVersion, Sid, Transport};
 use crate::protocol::websocket::{self, WsError};
+use crate::rates::Meters;
 use crate::server::{Shared, Upper};
 use request_id::RequestId;
 use sockets::Sockets;
@@ -135,6 +138,8 @@ pub(crate) struct Session {
     transport: Arc<AtomicU8>,
     state: State,
     application: Application,
+    /// Its token buckets, if a rate is set.
+    meters: Option<Box<Meters>>,
     upgrade: Option<Upgrade>,
     /// A handler or a middleware has to finish before the next packet is looked at.
     is_blocked: bool,
@@ -249,7 +254,11 @@ impl Session {
             }
         };
         drop(state);
+        let rates = server.rates.as_ref();
+        let address = handshake.counted_address();
+        let meters = rates.and_then(|rates| rates.meters(address));
         let session = Self {
+            meters,
             hub: Rc::clone(hub),
             seat: key,
             server,
@@ -369,6 +378,7 @@ impl Session {
             Timer::Upgrade => self.upgrade_due(ctx),
             Timer::Noop => self.noop_due(),
             Timer::Orphan => self.orphan_due(ctx),
+            Timer::Token => self.token_due(),
             Timer::Packet => self.packet_due(ctx),
             Timer::Close => {
                 if let State::Closing(reason) = self.state {

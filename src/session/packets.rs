@@ -72,13 +72,24 @@ impl Session {
     }
 
     fn text(&mut self, text: &str, ctx: &mut Context<Self>) {
+        if self.is_metered_raw() && !self.is_message_within_rates(text.len(), ctx) {
+            return;
+        }
         match &mut self.application {
             Application::SocketIo(_) => self.socketio_text(&text.into(), ctx),
             Application::Raw(connection) => connection.message(Message::Text(text)),
         }
     }
 
+    /// Of Socket.IO, packets are metered when they are complete.
+    const fn is_metered_raw(&self) -> bool {
+        self.meters.is_some() && matches!(self.application, Application::Raw(_))
+    }
+
     fn binary(&mut self, bytes: &[u8], ctx: &mut Context<Self>) {
+        if self.is_metered_raw() && !self.is_message_within_rates(bytes.len(), ctx) {
+            return;
+        }
         match &mut self.application {
             Application::SocketIo(_) => self.socketio_binary(Bytes::copy_from_slice(bytes), ctx),
             Application::Raw(connection) => connection.message(Message::Binary(bytes)),

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::prelude::*;
 use bytestring::ByteString;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use super::token::TokenStage;
 use super::{Application, Session};
 use crate::SocketId;
 use crate::cluster::Held;
@@ -16,6 +18,7 @@ use crate::hub::{Member, MemberKey};
 use crate::metrics::Counter;
 use crate::namespace::{
     Disconnecting, Dispatch, NamespaceInner, NotEntered, Opening, Room, Socket, SocketInner,
+    require_token,
 };
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::ProtocolVersion;
@@ -30,6 +33,8 @@ pub(super) struct Sockets {
     pub(super) seated: SmallVec<[Seated; 1]>,
     /// Whether it has been in a namespace.
     pub(super) has_joined: bool,
+    /// When the end of a token is looked for next.
+    pub(super) token_watched: Option<Instant>,
 }
 
 /// A socket of this session.
@@ -38,6 +43,7 @@ pub(super) struct Seated {
     pub(super) member: MemberKey,
     pub(super) dispatch: Rc<dyn Dispatch>,
     pub(super) is_connected: bool,
+    pub(super) token: TokenStage,
 }
 
 impl Sockets {
@@ -47,6 +53,7 @@ impl Sockets {
             decoder,
             seated: SmallVec::new(),
             has_joined: false,
+            token_watched: None,
         }
     }
 
@@ -150,6 +157,7 @@ impl Session {
                 member,
                 dispatch,
                 is_connected: false,
+                token: TokenStage::Good,
             });
         }
         let handle = Socket::from(socket);
@@ -164,6 +172,9 @@ impl Session {
         } else {
             definition.middleware.clone()
         };
+        let auth = server.auth.as_ref();
+        let auth = auth.filter(|auth| auth.is_required(name)).cloned();
+        let asks_nobody = middleware.is_empty() && auth.is_none();
         let (hub, entering) = (Rc::clone(&self.hub), handle.clone());
         let enter = move || {
             if let Some(member) = hub.borrow_mut().members.get_mut(member) {
@@ -171,12 +182,10 @@ impl Session {
             }
             entering.join(entering.id());
         };
-        if middleware.is_empty() {
+        if asks_nobody {
             enter();
         }
-        let asked = middleware
-            .is_empty()
-            .then(|| dispatch.connect(handle.clone()));
+        let asked = asks_nobody.then(|| dispatch.connect(handle.clone()));
         if let Some(None) = asked {
             return self.admit(member, Ok(()), restored);
         }
@@ -188,11 +197,14 @@ impl Session {
                 socket: handle.clone(),
                 asked: None,
             };
+            if let Some(auth) = auth {
+                verdict.result = require_token(auth, handle.clone()).await;
+            }
             for middleware in middleware {
-                verdict.result = middleware(handle.clone()).await;
                 if verdict.result.is_err() {
                     break;
                 }
+                verdict.result = middleware(handle.clone()).await;
             }
             if verdict.result.is_err() {
                 // Whoever waits may have gone.
@@ -288,6 +300,8 @@ impl Session {
         let mut hub = self.hub.borrow_mut();
         hub.tally.connected += 1;
         hub.accept(member, answer, replay);
+        drop(hub);
+        self.watch_tokens();
     }
 
     fn refuse(&self, seated: &Seated, refusal: &Refusal) {

@@ -128,6 +128,12 @@ impl Ws {
         }
     }
 
+    /// Opens a WebSocket at a URL, and nothing more.
+    pub(crate) async fn at(url: &str) -> Self {
+        let connecting = tokio_tungstenite::connect_async(url);
+        Self(within("a websocket", connecting).await.unwrap().0)
+    }
+
     pub(crate) async fn open(listening: &Listening) -> Self {
         Self::try_open(listening).await.unwrap()
     }
@@ -282,10 +288,15 @@ impl Raw {
     pub(crate) async fn websocket_at(listening: &Listening, url: &str) -> Self {
         let mut raw = Self::connect(listening).await;
         raw.write(upgrade(url).as_bytes()).await;
-        let end = raw.until(|bytes| find(bytes, b"\r\n\r\n")).await;
-        let head = String::from_utf8(raw.take(end + 4)).unwrap();
-        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        raw.switched().await;
         raw
+    }
+
+    /// Reads the answer to a handshake, which is accepted.
+    pub(crate) async fn switched(&mut self) {
+        let end = self.until(|bytes| find(bytes, b"\r\n\r\n")).await;
+        let head = String::from_utf8(self.take(end + 4)).unwrap();
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     }
 
     /// A WebSocket that has joined the root namespace.

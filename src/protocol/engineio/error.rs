@@ -57,8 +57,8 @@ pub enum DecodeError {
 /// | 4    | Forbidden, or a text of the application | 403 | [`Self::Forbidden`]     |
 /// | 5    | Unsupported protocol version | 400    | [`Self::UnsupportedVersion`]   |
 ///
-/// One more is ours, without a number of its own: [`Self::Unavailable`], with status 503, so that a load balancer tries
-/// another node.
+/// Three more are ours, without numbers of their own, with code 4: [`Self::OriginNotAllowed`] with status 403,
+/// [`Self::TooManyRequests`] with 429, and [`Self::Unavailable`] with 503, so that a load balancer tries another node.
 ///
 /// Source: `errors`, `errorMessages`, `abortRequest` and `abortUpgrade` in `engine.io/lib/server.ts`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -79,6 +79,12 @@ pub enum HandshakeError {
     /// The application refused, with its own words if it has some.
     #[error("forbidden: {}", .0.as_deref().unwrap_or("no reason given"))]
     Forbidden(Option<String>),
+    /// The request comes from a page of another origin.
+    #[error("origin not allowed")]
+    OriginNotAllowed,
+    /// The address has opened too many sessions in a short time.
+    #[error("too many requests")]
+    TooManyRequests,
     /// `EIO` is neither 4 nor, where that is allowed, 3 or missing.
     #[error("unsupported protocol version")]
     UnsupportedVersion,
@@ -123,19 +129,37 @@ impl HandshakeError {
             Self::UnknownSid => 1,
             Self::BadHandshakeMethod => 2,
             Self::BadRequest(_) => 3,
-            Self::Forbidden(_) | Self::Unavailable(_) => 4,
+            Self::Forbidden(_)
+            | Self::OriginNotAllowed
+            | Self::TooManyRequests
+            | Self::Unavailable(_) => 4,
             Self::UnsupportedVersion => 5,
         }
     }
 
     /// The HTTP status of a plain request. A refused WebSocket handshake is 400 whatever the error, but for
-    /// [`Self::Unavailable`].
+    /// the three that are ours; see [`Self::websocket_status`].
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Forbidden(_) => 403,
+            Self::Forbidden(_) | Self::OriginNotAllowed => 403,
+            Self::TooManyRequests => 429,
             Self::Unavailable(_) => 503,
             Self::UnknownTransport
+            | Self::UnknownSid
+            | Self::BadHandshakeMethod
+            | Self::BadRequest(_)
+            | Self::UnsupportedVersion => 400,
+        }
+    }
+
+    /// The HTTP status of a refused WebSocket handshake.
+    #[must_use]
+    pub const fn websocket_status(&self) -> u16 {
+        match self {
+            Self::OriginNotAllowed | Self::TooManyRequests | Self::Unavailable(_) => self.status(),
+            Self::Forbidden(_)
+            | Self::UnknownTransport
             | Self::UnknownSid
             | Self::BadHandshakeMethod
             | Self::BadRequest(_)
@@ -153,6 +177,8 @@ impl HandshakeError {
             Self::BadRequest(_) => "Bad request",
             Self::Forbidden(Some(message)) if !message.is_empty() => message,
             Self::Forbidden(_) => "Forbidden",
+            Self::OriginNotAllowed => "Origin not allowed",
+            Self::TooManyRequests => "Too many requests",
             Self::UnsupportedVersion => "Unsupported protocol version",
             Self::Unavailable(why) => why,
         }
@@ -183,6 +209,8 @@ impl HandshakeError {
             Self::BadRequest(BadRequest::UnexpectedUpgrade) => "unexpected_upgrade",
             Self::BadRequest(BadRequest::Middleware) => "middleware",
             Self::Forbidden(_) => "forbidden",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::TooManyRequests => "too_many_requests",
             Self::UnsupportedVersion => "unsupported_version",
             Self::Unavailable(_) => "unavailable",
         }
