@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::values;
 
-/// `[webhooks]`: what a program elsewhere is told over HTTP ([`crate::webhooks`]).
+/// `[webhooks]`: what a program elsewhere is told over HTTP.
 ///
 /// Nobody is told anything unless it has an address.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
