@@ -127,6 +127,25 @@ fn sub(socket: &Socket) -> String {
 }
 
 #[test]
+fn another_secret_takes_the_place_of_the_first_while_it_runs() {
+    on_actix(async {
+        let Lobby { server, .. } = lobby(guarded(|_| {}));
+        let of_now = good("ada");
+        let _stays = join(&server, &of_now).await.unwrap();
+        let next = SECRET.replace('0', "1");
+        let config = guarded(|config| config.auth.jwt.secret = Secret::new(next.as_str()));
+        server.reload(config).unwrap();
+        assert_eq!(refused(&server, &of_now).await, "token_signature");
+        let claims = json!({ "sub": "ada", "exp": in_seconds(60.0) });
+        join(&server, &token(&next, &claims)).await.unwrap();
+        // Settings without a secret are no reason to let anybody in.
+        server.reload(Config::default()).unwrap();
+        assert_eq!(refused(&server, &of_now).await, "token_signature");
+        assert_eq!(server.n_sessions(), 2);
+    });
+}
+
+#[test]
 fn claims_are_visible_to_handlers_and_in_what_is_fetched() {
     on_actix(async {
         let Lobby {

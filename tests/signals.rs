@@ -5,6 +5,7 @@ mod programs;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -140,7 +141,8 @@ fn headers(program: &Program) -> String {
 fn a_hangup_has_the_settings_read_again() {
     let (mut program, folder) = greenroom("");
     session(&program);
-    assert!(!headers(&program).contains("access-control-allow-origin"));
+    assert!(headers(&program).starts_with("http/1.1 403"));
+    session(&program);
     let settings = "[limits]\nconnections = 3\n[cors]\norigins = \"http://a.example\"\n[log]\nfilter = \"debug\"";
     reload(&program, &folder, settings);
     program.logged(
@@ -240,5 +242,68 @@ fn a_hangup_does_not_end_a_server_that_is_ending() {
     program.signal("HUP");
     let (status, body) = ask(&program, "GET", &format!("&sid={sid}"), "");
     assert_eq!((status, &*body), (200, "1"));
+    assert_eq!(program.ended().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_exchanges_the_keys_of_the_api() {
+    let keys = |key: &str| format!("[api]\nkeys = [\"{key}\"]");
+    let (mut program, folder) = greenroom(&keys("the-old-key-0123456789"));
+    let status = |key: &str| {
+        let mut stream = TcpStream::connect(program.address()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        write!(
+            stream,
+            "GET /api/v1/nodes HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status("the-old-key-0123456789"), "200");
+    reload(&program, &folder, &keys("the-new-key-0123456789"));
+    let line = program.logged("changed=api.keys wait_for_a_restart=nothing");
+    assert!(!line.contains("the-new-key"), "{line}");
+    assert_eq!(status("the-old-key-0123456789"), "401");
+    assert_eq!(status("the-new-key-0123456789"), "200");
+    assert_eq!(program.end().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_lets_pages_of_other_origins_in() {
+    let (mut program, folder) = greenroom("");
+    assert!(headers(&program).starts_with("http/1.1 403"));
+    let settings = "[security]\nallowed_origins = [\"http://a.example\"]";
+    reload(&program, &folder, settings);
+    program.logged("changed=security.allowed_origins wait_for_a_restart=nothing");
+    assert!(headers(&program).starts_with("http/1.1 200"));
+    assert_eq!(program.end().code(), Some(0));
+}
+
+// --- systemd ---
+
+#[test]
+fn systemd_is_told_that_it_is_ready_that_it_works_and_that_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let variables = [
+        ("NOTIFY_SOCKET", path.to_str().unwrap()),
+        ("WATCHDOG_USEC", "300000"),
+    ];
+    let mut program = Program::greenroom(folder.path(), &[], &variables);
+    let told = || {
+        let mut buffer = [0; 100];
+        let n = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..n]).trim().to_owned()
+    };
+    assert_eq!(told(), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(told(), "WATCHDOG=1");
+    }
+    program.signal("TERM");
+    while told() != "STOPPING=1" {}
     assert_eq!(program.ended().code(), Some(0));
 }

@@ -190,6 +190,27 @@ fn a_certificate_is_read_again_and_connections_stay() {
 }
 
 #[test]
+fn settings_are_taken_over_with_their_certificate_or_not_at_all() {
+    on_actix(async {
+        let Secured {
+            listening,
+            certificate,
+            folder,
+            ..
+        } = secured(|_| {}).await;
+        let mut changed = config(folder.path());
+        changed.limits.connections = 1;
+        std::fs::write(folder.path().join("cert.pem"), "half").unwrap();
+        listening.server.reload(changed.clone()).unwrap_err();
+        certificate.connect(&listening).await.unwrap();
+        let renewed = Certificate::new();
+        renewed.write(folder.path());
+        listening.server.reload(changed).unwrap();
+        renewed.connect(&listening).await.unwrap();
+    });
+}
+
+#[test]
 fn a_certificate_that_is_half_written_is_not_taken() {
     on_actix(async {
         let Secured {

@@ -19,7 +19,7 @@ const MOST_KEYS: usize = 64;
 
 /// A key, and the one algorithm that it is for: what a token says of its algorithm decides nothing.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(crate) struct Key {
     id: Option<String>,
     material: Material,
 }
@@ -59,11 +59,8 @@ impl Material {
         };
         let verified = match self {
             Self::Hs256(key) => hmac::verify(key, message, signed),
-            Self::Rs256 { n, e } => signature::RsaPublicKeyComponents { n, e }.verify(
-                &signature::RSA_PKCS1_2048_8192_SHA256,
-                message,
-                signed,
-            ),
+            Self::Rs256 { n, e: exponent } => signature::RsaPublicKeyComponents { n, e: exponent }
+                .verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signed),
             Self::Rs256Der(der) => by(&signature::RSA_PKCS1_2048_8192_SHA256, der),
             Self::Es256(point) => by(&signature::ECDSA_P256_SHA256_FIXED, point),
             Self::EdDsa(key) => by(&signature::ED25519, key),
@@ -112,11 +109,14 @@ impl Key {
         }
         let key = DecodingKey::from_jwk(jwk).ok()?;
         let material = match (&jwk.algorithm, key.kind()) {
-            (AlgorithmParameters::RSA(_), DecodingKeyKind::RsaModulusExponent { n, e }) => {
+            (
+                AlgorithmParameters::RSA(_),
+                DecodingKeyKind::RsaModulusExponent { n, e: exponent },
+            ) => {
                 // 2048 bits: ring takes none that is shorter.
                 (n.len() >= 256).then(|| Material::Rs256 {
                     n: n.clone(),
-                    e: e.clone(),
+                    e: exponent.clone(),
                 })
             }
             (AlgorithmParameters::EllipticCurve(ec), DecodingKeyKind::SecretOrDer(point))

@@ -13,7 +13,8 @@ use thiserror::Error;
 
 pub(crate) use claims::Claims;
 use jwks::Source;
-use keys::{Key, Keys};
+pub(crate) use keys::Key;
+use keys::Keys;
 
 use crate::config::{ConfigError, JwtConfig};
 use crate::metrics::{Counter, Metrics};
@@ -87,20 +88,35 @@ impl Auth {
             return Ok(None);
         }
         let keys = Arc::new(Keys::default());
-        let mut source = None;
-        if !config.secret.is_empty() {
-            keys.replace(vec![Key::of_secret(config.secret.expose().as_bytes())]);
-        } else if !config.public_key.as_os_str().is_empty() {
-            keys.replace(vec![keys::read_pem(&config.public_key)?]);
-        } else {
-            source = Some(Source::open(config, &keys, metrics)?);
-        }
+        let source = match own_key(config)? {
+            Some(key) => {
+                keys.replace(vec![key]);
+                None
+            }
+            None => Some(Source::open(config, &keys, metrics)?),
+        };
         Ok(Some(Self {
             config: config.clone(),
             keys,
             source,
             metrics: Arc::clone(metrics),
         }))
+    }
+
+    /// The key that settings give now; `None` if it was none at the start, or is none now: a JWK set is read again by itself.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub(crate) fn read_key(&self, config: &JwtConfig) -> Result<Option<Key>, ConfigError> {
+        if self.source.is_some() {
+            return Ok(None);
+        }
+        own_key(config)
+    }
+
+    /// Tokens are checked with this key from now on.
+    pub(crate) fn replace_key(&self, key: Key) {
+        self.keys.replace(vec![key]);
     }
 
     /// Whether this namespace lets in only who has a token.
@@ -141,6 +157,17 @@ impl Auth {
         let payload = self.keys.verify(token)?;
         Claims::read(&payload, &self.config, now)
     }
+}
+
+/// The key, unless it is in a JWK set.
+fn own_key(config: &JwtConfig) -> Result<Option<Key>, ConfigError> {
+    if !config.secret.is_empty() {
+        return Ok(Some(Key::of_secret(config.secret.expose().as_bytes())));
+    }
+    if !config.public_key.as_os_str().is_empty() {
+        return keys::read_pem(&config.public_key).map(Some);
+    }
+    Ok(None)
 }
 
 /// Since the Unix epoch, as tokens count time.

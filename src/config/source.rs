@@ -1,7 +1,7 @@
 //! Where the settings of a process come from, so that they can be read again.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env,
     ffi::OsString,
     fs, io,
@@ -142,55 +142,49 @@ impl Settings {
     /// The keys that are written in another way now, or only in one of the two: `limits.connections`.
     #[must_use]
     pub fn changes(&self, other: &Self) -> BTreeSet<String> {
-        let mut changes = BTreeSet::new();
-        for (section, key) in self.keys().chain(other.keys()) {
-            if self.value(section, key) != other.value(section, key) {
-                let name = match key {
-                    "" => section.to_owned(),
-                    key => format!("{section}.{key}"),
-                };
-                changes.insert(name);
-            }
-        }
-        changes
+        let (ours, theirs) = (leaves(&self.table), leaves(&other.table));
+        let keys = ours.keys().chain(theirs.keys());
+        keys.filter(|key| ours.get(*key) != theirs.get(*key))
+            .cloned()
+            .collect()
     }
 
     /// Takes these keys over from `other`.
     pub(crate) fn adopt(&mut self, other: &Self, is_wanted: impl Fn(&str) -> bool) {
-        for change in self.changes(other).iter().filter(|key| is_wanted(key)) {
-            let Some((section, key)) = change.split_once('.') else {
-                continue;
-            };
-            let keys = self
-                .table
-                .entry(section)
-                .or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(keys) = keys {
-                match other.value(section, key) {
-                    Some(value) => keys.insert(key.to_owned(), value.clone()),
-                    None => keys.remove(key),
-                };
+        let changes = self.changes(other);
+        let theirs = leaves(&other.table);
+        for key in changes.iter().filter(|key| is_wanted(key)) {
+            let value = theirs.get(key).map(|value| (*value).clone());
+            put(&mut self.table, key, value);
+        }
+    }
+}
+
+/// Everything that is set, by its full name: `engine.cookie.path`. A list of sections is one, as is an empty section.
+fn leaves(table: &Table) -> BTreeMap<String, &Value> {
+    let mut found = BTreeMap::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(inner) if !inner.is_empty() => {
+                let inner = leaves(inner).into_iter();
+                found.extend(inner.map(|(key, value)| (format!("{name}.{key}"), value)));
+            }
+            value => drop(found.insert(name.clone(), value)),
+        }
+    }
+    found
+}
+
+fn put(table: &mut Table, key: &str, value: Option<Value>) {
+    match (key.split_once('.'), value) {
+        (Some((section, key)), value) => {
+            let section = table.entry(section);
+            if let Value::Table(section) = section.or_insert_with(|| Value::Table(Table::new())) {
+                put(section, key, value);
             }
         }
-    }
-
-    /// Section and key of all that is set; without a key what is a list of sections.
-    fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.table.iter().flat_map(|(section, keys)| {
-            let names: Vec<&str> = match keys.as_table() {
-                Some(keys) => keys.keys().map(String::as_str).collect(),
-                None => vec![""],
-            };
-            names.into_iter().map(move |key| (section.as_str(), key))
-        })
-    }
-
-    fn value(&self, section: &str, key: &str) -> Option<&Value> {
-        let section = self.table.get(section)?;
-        match key {
-            "" => Some(section),
-            key => section.get(key),
-        }
+        (None, Some(value)) => drop(table.insert(key.to_owned(), value)),
+        (None, None) => drop(table.remove(key)),
     }
 }
 

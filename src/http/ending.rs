@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::systemd;
 use crate::error::Error;
 use crate::server::Server;
 
@@ -86,9 +87,13 @@ pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> R
             .map_err(|err| Error::Run(err.into()))?
             .map_err(Error::Run)
     };
+    systemd::ready();
+    let watched = systemd::watched(servers);
+    tokio::pin!(watched);
     loop {
         tokio::select! {
             end = &mut listening => return ended(end),
+            never = &mut watched => match never {},
             signal = signals.next() => match signal {
                 Signal::End => break,
                 #[cfg(unix)]
@@ -97,6 +102,7 @@ pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> R
         }
     }
     log::info!("greenroom ends sessions={}", n_sessions(servers));
+    systemd::stopping();
     let end = tokio::time::Instant::now() + timeout(servers);
     let orderly = async {
         let n_cut: usize = join_all(servers.iter().map(Server::drain))
@@ -115,6 +121,7 @@ pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> R
     };
     let outcome = tokio::select! {
         outcome = orderly => outcome,
+        never = watched => match never {},
         // Whoever says it twice means it.
         () = signals.end() => Err(Error::Cut {
             why: "a second signal ends it at once",

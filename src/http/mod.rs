@@ -17,6 +17,7 @@ pub(crate) mod proxies;
 mod proxy_protocol;
 pub(crate) mod request;
 pub(crate) mod stray;
+mod systemd;
 pub(crate) mod tls;
 pub(crate) mod upgrade;
 
@@ -190,7 +191,7 @@ impl Endpoint {
                 .peer
                 .is_some_and(|peer| proxies::is_trusted(proxies, peer.ip()))
         };
-        if !headers.contains_key(header::ORIGIN) || shared.origins.allow(headers, is_proxied()) {
+        if !headers.contains_key(header::ORIGIN) || shared.origins().allow(headers, is_proxied()) {
             return Ok(());
         }
         shared.metrics.count(Counter::OriginRefused);

@@ -38,13 +38,17 @@ impl Certificates {
         })))
     }
 
-    /// Reads the files again; new connections get what is in them.
+    /// What is in the files now.
     ///
     /// # Errors
-    /// As at the start; then those of before stay.
-    pub(crate) fn reload(&self) -> Result<(), ConfigError> {
-        *self.current.write() = read(&self.config)?;
-        Ok(())
+    /// As at the start.
+    pub(crate) fn read(&self) -> Result<Arc<CertifiedKey>, ConfigError> {
+        read(&self.config)
+    }
+
+    /// New connections get this one.
+    pub(crate) fn replace(&self, certificate: Arc<CertifiedKey>) {
+        *self.current.write() = certificate;
     }
 
     /// How connections are accepted: HTTP/1.1 alone, since WebSockets of other revisions are not spoken.

@@ -17,7 +17,7 @@ use crate::cluster::Cluster;
 use crate::config::{Config, ConfigError, Parser, Settings, ShutdownConfig};
 use crate::engine;
 use crate::error::Error;
-use crate::http::{self, Hooks, origin::AllowedOrigins, stray::Strays, tls::Certificates};
+use crate::http::{self, Hooks, stray::Strays, tls::Certificates};
 use crate::hub::Tallies;
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::outbound;
@@ -257,7 +257,6 @@ impl ServerBuilder {
                 .enabled
                 .then(|| Recovery::new(&config.recovery)),
             strays: strays(cluster.as_ref()),
-            origins: AllowedOrigins::new(&config),
             certificates: Certificates::new(&config.tls)?,
             rates: Rates::new(&config.rates),
             auth: Auth::new(&config.auth.jwt, &metrics)?.map(Arc::new),
@@ -282,7 +281,7 @@ impl ServerBuilder {
             reload,
             config,
         });
-        shared.origins.warn();
+        shared.origins().warn();
         if let Some(namespaces) = shared.namespaces() {
             namespaces.open(&shared, named);
         }

@@ -188,8 +188,11 @@ impl Server {
         let Some(certificates) = &self.0.certificates else {
             return Ok(());
         };
-        match certificates.reload() {
-            Ok(()) => log::info!("the certificate was read again"),
+        match certificates.read() {
+            Ok(certificate) => {
+                certificates.replace(certificate);
+                log::info!("the certificate was read again");
+            }
             Err(err) => {
                 log::error!("the certificate cannot be read again, the last one stays err={err}");
                 return Err(err.into());

@@ -8,10 +8,19 @@ use parking_lot::Mutex;
 use super::Server;
 use crate::config::{Config, ConfigError, Limits, Settings};
 use crate::http::cors::CorsNow;
+use crate::http::origin::AllowedOrigins;
 use crate::hub::Command;
 
 /// What [`Server::reload`] carries out, with `log.filter`, which belongs to the program: sections, and keys.
-const LIVE: &[&str] = &["api.keys", "cors", "limits", "log.filter"];
+const LIVE: &[&str] = &[
+    "api.keys",
+    "auth.jwt.public_key",
+    "auth.jwt.secret",
+    "cors",
+    "limits",
+    "log.filter",
+    "security.allowed_origins",
+];
 
 /// What it does not, of these sections: it was given to others at the start.
 const FIXED: &[&str] = &["limits.handler_queue", "limits.time_to_complete_head"];
@@ -21,6 +30,7 @@ const FIXED: &[&str] = &["limits.handler_queue", "limits.time_to_complete_head"]
 pub(crate) struct Live {
     pub(super) limits: ArcSwap<Limits>,
     pub(super) cors: CorsNow,
+    pub(super) origins: ArcSwap<AllowedOrigins>,
 }
 
 impl Live {
@@ -28,6 +38,7 @@ impl Live {
         Self {
             limits: ArcSwap::from_pointee(config.limits.clone()),
             cors: CorsNow::new(&config.cors),
+            origins: ArcSwap::from_pointee(AllowedOrigins::new(config)),
         }
     }
 }
@@ -49,9 +60,10 @@ impl Reload {
 }
 
 impl Server {
-    /// Takes over what can change while a server runs: `[cors]`, the keys of `[api]` (which is there at all if it had one at
-    /// the start), and `[limits]` without `handler_queue` and
-    /// `time_to_complete_head`. The rest of `config` is not looked at.
+    /// Takes over what can change while a server runs: `[cors]`, `security.allowed_origins`, the keys of `[api]` (which is
+    /// there at all if it had one at the start), `secret` or `public_key` of `[auth.jwt]`, and `[limits]` without
+    /// `handler_queue` and `time_to_complete_head`. The files of `[tls]` are read again. The rest of `config` is not looked
+    /// at.
     ///
     /// Nobody is ended by a lower limit: who is above it stays, and can have no more. Limits of single packets and messages
     /// are those under which a session began.
@@ -60,8 +72,26 @@ impl Server {
     /// Something in it is wrong; then nothing has changed.
     pub fn reload(&self, config: Config) -> Result<(), ConfigError> {
         let config = config.validated()?;
+        // What is in files may be wrong: first, before anything has changed.
+        let certificate = match &self.0.certificates {
+            Some(certificates) => Some((certificates, certificates.read()?)),
+            None => None,
+        };
+        let token_key = match &self.0.auth {
+            Some(auth) => auth.read_key(&config.auth.jwt)?.map(|key| (auth, key)),
+            None => None,
+        };
+        if let Some((certificates, certificate)) = certificate {
+            certificates.replace(certificate);
+        }
+        if let Some((auth, key)) = token_key {
+            auth.replace_key(key);
+        }
         let live = &self.0.live;
         live.cors.set(&config.cors);
+        let origins = AllowedOrigins::new(&config);
+        origins.warn();
+        live.origins.store(Arc::new(origins));
         self.set_api_keys(config.api.keys);
         let outbox_bytes = config.limits.outbox_bytes;
         live.limits.store(Arc::new(config.limits));

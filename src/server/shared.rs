@@ -64,7 +64,6 @@ pub(crate) struct Shared {
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
     pub(crate) strays: Strays,
-    pub(crate) origins: AllowedOrigins,
     /// For TLS, if it is on.
     pub(crate) certificates: Option<Arc<Certificates>>,
     /// Checks tokens, if a namespace requires one.
@@ -124,6 +123,11 @@ impl Shared {
     // Hot: no lock, and nothing is written that other threads read.
     pub(crate) fn limits(&self) -> Guard<Arc<Limits>> {
         self.live.limits.load()
+    }
+
+    /// The origins that may connect, as they are now.
+    pub(crate) fn origins(&self) -> Guard<Arc<AllowedOrigins>> {
+        self.live.origins.load()
     }
 
     pub(crate) const fn cors(&self) -> &CorsNow {
