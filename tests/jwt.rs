@@ -18,6 +18,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use support::backend::Backend;
 use support::tcp::{Ws, listening};
 use support::{Hearing, Lobby, counter, eventually, lobby, on_actix, within};
 
@@ -386,6 +387,24 @@ fn a_key_that_is_new_is_fetched_when_its_first_token_comes() {
         .await;
         assert_eq!(issuer.n_asked(), 2);
         assert_eq!(refused(&server, &old.token()).await, "token_key_unknown");
+    });
+}
+
+#[test]
+fn a_backend_is_told_the_claims() {
+    on_actix(async {
+        let mut backend = Backend::start();
+        let mut settings = greenroom::config::BackendConfig::default();
+        settings.url.clone_from(&backend.url);
+        let config = guarded(|_| {});
+        let relay = greenroom::backend::handlers(&settings, &config).unwrap();
+        let builder = Server::builder().config(config);
+        let server = builder.namespace("/", relay).build().unwrap();
+        let mut client = join(&server, &good("ada")).await.unwrap();
+        client.emit("say", ()).await.unwrap();
+        let call = backend.next().await;
+        assert_eq!(call.body["socket"]["claims"]["sub"], "ada");
+        call.answer(&json!({}));
     });
 }
 

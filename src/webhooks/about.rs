@@ -17,6 +17,9 @@ pub(crate) struct About {
     recovered: bool,
     /// `null` if it is nested too deep to be read.
     auth: Json,
+    /// Of its token, in a namespace that requires one.
+    #[serde(skip_serializing_if = "Json::is_null")]
+    claims: Json,
     data: Json,
     rooms: Vec<Room>,
 }
@@ -32,6 +35,7 @@ impl About {
             },
             recovered: socket.is_recovered(),
             auth: to_json(&socket.auth::<Value>().unwrap_or_default()),
+            claims: to_json(&socket.claims::<Value>().unwrap_or_default()),
             data: to_json(&socket.data::<Value>().unwrap_or_default()),
             rooms: socket.rooms(),
         }
