@@ -161,8 +161,8 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ("toml", &["config/"], "nobody else reads files"),
     (
         "hyper_util",
-        &["outbound/client.rs"],
-        "one file makes requests",
+        &["auth/jwks.rs", "outbound/client.rs"],
+        "requests are made where keys are fetched and where programs are told",
     ),
 ];
 
