@@ -50,6 +50,8 @@
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
 //! | handle events in another language | [`backend`] |
 //! | emit from a program that is no server | [`Emitter`], or over HTTP the [`api()`] |
+//! | emit from a program that is no server | [`Emitter`] |
+//! | ask the servers from one | [`Observer`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
 //! | watch it | [`monitoring`], [`Server::counters`], [`Server::trouble`] |
@@ -172,6 +174,7 @@ mod http;
 mod hub;
 mod metrics;
 mod namespace;
+mod observer;
 mod outbound;
 pub mod protocol;
 mod publisher;
@@ -196,6 +199,7 @@ pub use namespace::{
     Handshake, IntoRooms, Namespace, On, RemoteSocket, Room, RoomEvent, ServerAck, ServerEvent,
     Silent, Socket, per_worker, shared, user_room,
 };
+pub use observer::{Check, Observer};
 pub use protocol::DisconnectReason;
 pub use protocol::engineio::{ProtocolVersion, SocketId, Transport};
 pub use protocol::socketio::{Args, Binary, Value};

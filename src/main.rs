@@ -6,11 +6,11 @@ use std::error::Error as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use greenroom::config::Config;
+use greenroom::config::Source;
 use greenroom::handlers::chat;
 use greenroom::{Error, Server, backend, pages};
 
-use cli::{CommandLine, Failure, logging};
+use cli::{CommandLine, Failure, filter, logging};
 
 /// glibc's allocator grows and shrinks its arenas with every burst of polls: a system call per six of them.
 #[global_allocator]
@@ -26,12 +26,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config, file: Option<&Path>) -> Result<(), Error> {
-    logging::start(&config.log);
+fn serve(source: &Source) -> Result<(), Error> {
+    let settings = source.read()?;
+    let config = &settings.config;
+    filter::start(&config.log, logging::logger);
+    logging::begin(&config.log);
     let folder = config.server.static_dir.clone();
+    let (file, log) = (settings.file.clone(), config.log.clone());
     let mut builder = Server::builder();
     for settings in &config.backends {
-        let handlers = backend::handlers(settings, &config)?;
+        let handlers = backend::handlers(settings, config)?;
         builder = builder.namespace(&settings.namespace, handlers);
     }
     // Who has a backend for the root namespace has an application, and no use for the chat.
@@ -40,10 +44,16 @@ fn serve(config: Config, file: Option<&Path>) -> Result<(), Error> {
         .iter()
         .any(|backend| backend.namespace == "/")
     {
-        builder = builder.namespace("/", chat::handlers(&config));
+        builder = builder.namespace("/", chat::handlers(config));
     }
-    let server = builder.config(config).build()?;
-    say_hello(&server, file);
+    let server = builder
+        .settings(settings, move |config| {
+            let mut log = log.clone();
+            log.filter.clone_from(&config.log.filter);
+            filter::change(&log);
+        })
+        .build()?;
+    say_hello(&server, file.as_deref());
     server.run_with(move |app| {
         app.service(pages(&folder));
     })

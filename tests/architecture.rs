@@ -49,6 +49,10 @@ const LAYERS: &[(&str, &str)] = &[
         "emitter",
         "for programs that are no servers; says rooms as `namespace` does",
     ),
+    (
+        "observer",
+        "for programs that are no servers; gives what `namespace` gives",
+    ),
     ("recovery", "keeps what clients missed, per room and socket"),
     ("engine", "Engine.IO without Socket.IO on top"),
     ("webhooks", "tells programs elsewhere of sockets and rooms"),

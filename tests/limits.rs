@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use greenroom::config::Config;
-use greenroom::{AckError, Room};
+use greenroom::{AckError, DisconnectReason, Room};
 use serde_json::{Value, json};
 
 use support::tcp::{
@@ -522,5 +522,42 @@ fn one_packet_always_fits() {
             let event = client.event("large").await.unwrap();
             assert_eq!(event.args.first::<u8>().unwrap(), n);
         }
+    });
+}
+
+#[test]
+fn limits_change_while_the_server_runs() {
+    on_actix(async {
+        let (listening, mut hearing) = listening(Config::default()).await;
+        let server = &listening.server;
+        let first = open_polling(&listening).await;
+        open_polling(&listening).await;
+        let mut config = Config::default();
+        config.limits.connections_per_ip = 2;
+        server.reload(config.clone()).unwrap();
+        // Those that were there before count too.
+        let (status, _) = http(&listening, &get("")).await;
+        assert_eq!(status, 503);
+        let (status, _) = http(&listening, &post(&first, "1")).await;
+        assert_eq!(status, 200);
+        eventually("one has gone", || server.n_sessions() == 1).await;
+        let sid = join_polling(&listening).await;
+        let socket = hearing.connected().await;
+
+        // A lower limit for those that are there.
+        config.limits.outbox_bytes = 1000;
+        config.limits.event_name_bytes = 5;
+        server.reload(config.clone()).unwrap();
+        assert!(socket.try_emit("longer", ()).is_err());
+        socket.emit("short", "x".repeat(2000));
+        let (_, reason) = hearing.gone().await;
+        assert_eq!(reason, DisconnectReason::TransportError, "{sid}");
+
+        config.limits.time_to_complete_packet = Duration::ZERO;
+        let refused = server.reload(config).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("limits.time_to_complete_packet "),
+            "{refused}"
+        );
     });
 }

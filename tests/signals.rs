@@ -115,3 +115,130 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(program.ended().code(), Some(3));
     program.logged("greenroom: a second signal ends it at once; sessions cut off: ");
 }
+
+// --- SIGHUP ---
+
+/// Changes the file, and has the program read it.
+fn reload(program: &Program, folder: &tempfile::TempDir, settings: &str) {
+    std::fs::write(folder.path().join("config.toml"), settings).unwrap();
+    program.signal("HUP");
+}
+
+/// The answer to a handshake from another origin, with its head.
+fn headers(program: &Program) -> String {
+    let mut stream = TcpStream::connect(program.address()).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\nOrigin: http://a.example\r\n\
+                   Connection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.to_lowercase()
+}
+
+#[test]
+fn a_hangup_has_the_settings_read_again() {
+    let (mut program, folder) = greenroom("");
+    session(&program);
+    assert!(!headers(&program).contains("access-control-allow-origin"));
+    let settings = "[limits]\nconnections = 3\n[cors]\norigins = \"http://a.example\"\n[log]\nfilter = \"debug\"";
+    reload(&program, &folder, settings);
+    program.logged(
+        "read again changed=cors.origins,limits.connections,log.filter wait_for_a_restart=nothing",
+    );
+    assert!(headers(&program).contains("access-control-allow-origin: http://a.example"));
+    // The fourth.
+    assert_eq!(ask(&program, "GET", "", "").0, 503);
+    program.logged("a connection is refused why=connections limit=3");
+
+    // Back to the defaults, which is a change as well.
+    reload(&program, &folder, "");
+    let again = || {
+        let lines = program.log();
+        let of_reload =
+            |line: &&String| line.contains("changed=cors.origins,limits.connections,log.filter");
+        lines.iter().filter(of_reload).count() == 2
+    };
+    let deadline = Instant::now() + DEADLINE;
+    while !again() {
+        assert!(Instant::now() < deadline, "it is not read again");
+    }
+    assert_eq!(ask(&program, "GET", "", "").0, 200);
+    assert_eq!(program.end().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_says_what_waits_for_a_restart() {
+    let (mut program, folder) = greenroom("[limits]\nhalf_open = 5");
+    let settings = "[engine]\nping_interval = \"10s\"\n[limits]\nhalf_open = 6\nhandler_queue = 7";
+    reload(&program, &folder, settings);
+    let fixed = "wait_for_a_restart=engine.ping_interval,limits.handler_queue";
+    program.logged(&format!("changed=limits.half_open {fixed}"));
+    // It is said as long as it is so.
+    program.signal("HUP");
+    program.logged(&format!("changed=nothing {fixed}"));
+    assert_eq!(program.end().code(), Some(0));
+}
+
+#[test]
+fn a_file_that_is_wrong_is_refused_and_told_in_one_line() {
+    let (mut program, folder) = greenroom("[limits]\nconnections = 1");
+    for (settings, why) in [
+        (
+            "[limits]\nconections = 1",
+            "unknown key `conections`: did you mean `connections`?",
+        ),
+        (
+            "[limits]\nconnections = 5\n[server]\nworkers = 5000",
+            "server.workers is 5000",
+        ),
+        ("[limits", "TOML parse error"),
+    ] {
+        reload(&program, &folder, settings);
+        let line = program.logged(why);
+        assert!(line.contains("ERROR"), "{line}");
+        assert!(line.contains("the configuration stays as it was"), "{line}");
+    }
+    std::fs::remove_file(folder.path().join("config.toml")).unwrap();
+    // A half of it is not taken over either.
+    session(&program);
+    assert_eq!(ask(&program, "GET", "", "").0, 503);
+    assert_eq!(program.end().code(), Some(0));
+}
+
+#[test]
+fn flags_outlive_a_hangup_and_a_named_file_has_to_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("my.toml"), "[limits]\nconnections = 9").unwrap();
+    let words = [
+        "-c",
+        "my.toml",
+        "serve",
+        "--set",
+        "limits.connections=1",
+        "--log",
+        "debug",
+    ];
+    let mut program = Program::greenroom(folder.path(), &words, &[]);
+    std::fs::write(folder.path().join("my.toml"), "[limits]\nconnections = 8").unwrap();
+    program.signal("HUP");
+    program.logged("changed=nothing wait_for_a_restart=nothing");
+    session(&program);
+    assert_eq!(ask(&program, "GET", "", "").0, 503);
+    std::fs::remove_file(folder.path().join("my.toml")).unwrap();
+    program.signal("HUP");
+    program.logged("the new one is wrong: cannot read my.toml");
+    assert_eq!(program.end().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_does_not_end_a_server_that_is_ending() {
+    let (mut program, _folder) = greenroom("");
+    let sid = session(&program);
+    program.signal("TERM");
+    program.logged("sessions end");
+    program.signal("HUP");
+    let (status, body) = ask(&program, "GET", &format!("&sid={sid}"), "");
+    assert_eq!((status, &*body), (200, "1"));
+    assert_eq!(program.ended().code(), Some(0));
+}

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use clap::{ArgGroup, Args};
+use greenroom::config::Source;
 use greenroom::protocol::adapter::MAX_DEPTH;
 use greenroom::{Emitter, EmitterError, Value};
 
@@ -79,9 +80,9 @@ pub(super) struct Emit {
 }
 
 impl Emit {
-    pub(super) fn run(self, file: Option<&Path>) -> Result<(), Failure> {
+    pub(super) fn run(self, source: Source) -> Result<(), Failure> {
         let Self { which, nsp, .. } = self;
-        let (config, endpoints) = which.settings(file)?;
+        let (config, endpoints) = which.settings(source)?;
         let emitter = Emitter::new(endpoints.publish)
             .key(&config.redis.key)
             .timeout(config.redis.connect_timeout)

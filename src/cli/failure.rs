@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use greenroom::config::ConfigError;
 use greenroom::protocol::socketio::{ArgsError, DecodeError};
+use greenroom::redis::LinkError;
 use greenroom::{EmitterError, Error, GcError};
 
 /// Why a command ends badly. None of the texts has a password in it.
@@ -31,6 +32,18 @@ pub(crate) enum Failure {
     /// What dead nodes have left is there still.
     #[error("not tidied up")]
     Gc(#[from] GcError),
+    /// Servers cannot be asked.
+    #[error("the servers cannot be asked")]
+    Redis(#[from] LinkError),
+    /// What was checked is not as it should be; it was printed.
+    #[error("not everything is as it should be")]
+    Check,
+    /// A server is not well.
+    #[error("{why}")]
+    Unwell {
+        /// What it said, if anything.
+        why: String,
+    },
     /// A file that was named.
     #[error("cannot read {}", .path.display())]
     File {
@@ -65,7 +78,12 @@ impl Failure {
             | Self::Json(_)
             | Self::File { .. } => true,
             Self::Emitter(err) => !matches!(err, EmitterError::Redis(_)),
-            Self::Server(_) | Self::Gc(_) | Self::Output(_) => false,
+            Self::Server(_)
+            | Self::Gc(_)
+            | Self::Redis(_)
+            | Self::Check
+            | Self::Unwell { .. }
+            | Self::Output(_) => false,
         }
     }
 }

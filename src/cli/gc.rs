@@ -1,8 +1,7 @@
 //! `greenroom gc`: takes out of Redis what dead nodes have left there.
 
-use std::path::Path;
-
 use clap::Args;
+use greenroom::config::Source;
 use greenroom::{DeadNode, GcReport};
 
 use super::{Failure, Which, print};
@@ -24,8 +23,8 @@ pub(super) struct Gc {
 }
 
 impl Gc {
-    pub(super) fn run(self, file: Option<&Path>) -> Result<(), Failure> {
-        let (config, endpoints) = self.which.settings(file)?;
+    pub(super) fn run(self, source: Source) -> Result<(), Failure> {
+        let (config, endpoints) = self.which.settings(source)?;
         let redis = &config.redis;
         let found = greenroom::gc(
             &endpoints.data,

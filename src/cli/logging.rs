@@ -5,7 +5,7 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use env_logger::{Builder, Env};
+use env_logger::{Builder, Env, Logger};
 use greenroom::config::{LogConfig, LogFormat};
 use jiff::Timestamp;
 use log::Level;
@@ -33,15 +33,10 @@ impl Line<'_> {
     }
 }
 
-/// Starts the log. `RUST_LOG` is stronger than the configuration.
-pub(crate) fn start(config: &LogConfig) {
+/// A logger for these settings. `RUST_LOG` is stronger.
+pub(crate) fn logger(config: &LogConfig) -> Logger {
     let mut builder = Builder::from_env(Env::default().default_filter_or(&config.filter));
-    let is_json = match config.format {
-        LogFormat::Human => false,
-        LogFormat::Json => true,
-        _ => !io::stderr().is_terminal(),
-    };
-    if is_json {
+    if is_json(config) {
         builder.format(|output, record| {
             let line = Line {
                 ts: now(),
@@ -51,10 +46,24 @@ pub(crate) fn start(config: &LogConfig) {
             };
             line.write(output)
         });
+    }
+    builder.build()
+}
+
+/// From now on what is said past the log has the form of these settings too.
+pub(crate) fn begin(config: &LogConfig) {
+    if is_json(config) {
         panic::set_hook(Box::new(panicked));
         IS_JSON.store(true, Ordering::Relaxed);
     }
-    builder.init();
+}
+
+fn is_json(config: &LogConfig) -> bool {
+    match config.format {
+        LogFormat::Human => false,
+        LogFormat::Json => true,
+        _ => !io::stderr().is_terminal(),
+    }
 }
 
 /// Why the program ends, past the filter: in the form of the log if that has begun, else for people.

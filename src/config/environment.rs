@@ -32,18 +32,43 @@ const OF_FILE: &str = "_FILE";
 /// Keys that are one address together.
 const ADDRESS: &[&str] = &["uri", "socket", "host", "port"];
 
-/// A variable that sets a key.
+/// Who says something; the later is stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// A variable of [`FALLBACKS`].
+    Fallback,
+    /// One of our variables.
+    Own,
+    /// A word of the command line, or of a program.
+    Said,
+}
+
+/// Something that sets a key, and is stronger than the file: a variable, mostly.
 pub(super) struct Variable {
+    rank: Rank,
+    /// As it was written: `GREENROOM_SERVER__PORT`, or `server.port` if it was said.
     name: String,
     path: Vec<String>,
     value: String,
+}
+
+impl Variable {
+    /// What was said on the command line, or in code: `engine.ping_interval`, `10s`.
+    pub(super) fn said(key: &str, value: &str) -> Self {
+        Self {
+            rank: Rank::Said,
+            name: key.to_owned(),
+            path: key.split('.').map(str::to_owned).collect(),
+            value: value.to_owned(),
+        }
+    }
 }
 
 /// The variables that set something, the weakest first.
 pub(super) fn relevant(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<Variable>, ConfigError> {
-    let mut found: Vec<(usize, Variable)> = Vec::new();
+    let mut found = Vec::new();
     for (name, value) in variables {
         let Ok(name) = name.into_string() else {
             continue;
@@ -52,10 +77,10 @@ pub(super) fn relevant(
         let key = named.unwrap_or(&name);
         let fallback = FALLBACKS.iter().position(|(known, _)| *known == key);
         let ours = key.strip_prefix(PREFIX);
-        let (rank, path): (usize, Vec<String>) = match (fallback, ours) {
-            (Some(at), _) => (0, FALLBACKS[at].1.map(str::to_owned).into()),
+        let (rank, path): (Rank, Vec<String>) = match (fallback, ours) {
+            (Some(at), _) => (Rank::Fallback, FALLBACKS[at].1.map(str::to_owned).into()),
             (None, Some(key)) => (
-                1,
+                Rank::Own,
                 key.to_ascii_lowercase()
                     .split("__")
                     .map(str::to_owned)
@@ -77,15 +102,20 @@ pub(super) fn relevant(
             Some(_) => file::read(&name, &value)?,
             None => value,
         };
-        found.push((rank, Variable { name, path, value }));
+        found.push(Variable {
+            rank,
+            name,
+            path,
+            value,
+        });
     }
     // Names make the order, and so which error is told first, the same each time.
-    found.sort_by(|(rank, one), (other_rank, other)| {
-        (rank, &one.path, &one.name).cmp(&(other_rank, &other.path, &other.name))
+    found.sort_by(|one, other| {
+        (one.rank, &one.path, &one.name).cmp(&(other.rank, &other.path, &other.name))
     });
     for pair in found.windows(2) {
-        if let [(rank, one), (other_rank, other)] = pair
-            && (rank, &one.path) == (other_rank, &other.path)
+        if let [one, other] = pair
+            && (one.rank, &one.path) == (other.rank, &other.path)
         {
             return Err(ConfigError::Environment {
                 name: other.name.clone(),
@@ -93,7 +123,7 @@ pub(super) fn relevant(
             });
         }
     }
-    Ok(found.into_iter().map(|(_, variable)| variable).collect())
+    Ok(found)
 }
 
 /// Whether Kubernetes has set a variable for a service whose name begins with `greenroom`.
@@ -113,8 +143,11 @@ fn is_of_kubernetes(key: &str, value: &str) -> bool {
         && (key.ends_with("SERVICE_HOST") || key.contains("SERVICE_PORT") || is_url || is_detail)
 }
 
-/// The file with the variables on top, as settings that are not judged yet.
-pub(super) fn merged(text: &str, variables: &[Variable]) -> Result<RawConfig, ConfigError> {
+/// The file with the variables on top: as it would have been written, and as settings that are not judged yet.
+pub(super) fn merged(
+    text: &str,
+    variables: &[Variable],
+) -> Result<(Table, RawConfig), ConfigError> {
     let mut table: Table = text
         .parse()
         .map_err(|err: toml::de::Error| ConfigError::Parse {
@@ -126,23 +159,20 @@ pub(super) fn merged(text: &str, variables: &[Variable]) -> Result<RawConfig, Co
             redis.retain(|key, _| !ADDRESS.contains(&key));
         }
     };
-    let of_fallbacks = |variable: &&Variable| !variable.name.starts_with(PREFIX);
-    if variables.iter().any(|variable| is_address(&variable.path)) {
-        clear(&mut table);
+    for rank in [Rank::Fallback, Rank::Own, Rank::Said] {
+        let of_rank = || variables.iter().filter(|variable| variable.rank == rank);
+        // One address takes the place of another, not of a part of it.
+        if of_rank().any(|variable| is_address(&variable.path)) {
+            clear(&mut table);
+        }
+        for variable in of_rank() {
+            table = set(&table, variable)?;
+        }
     }
-    let (weak, strong): (Vec<_>, Vec<_>) = variables.iter().partition(of_fallbacks);
-    for variable in weak {
-        table = set(&table, variable)?;
-    }
-    if strong.iter().any(|variable| is_address(&variable.path)) {
-        clear(&mut table);
-    }
-    for variable in strong {
-        table = set(&table, variable)?;
-    }
-    RawConfig::deserialize(table).map_err(|err| ConfigError::Parse {
+    let raw = RawConfig::deserialize(table.clone()).map_err(|err| ConfigError::Parse {
         message: secrets::hidden(&err.to_string()),
-    })
+    })?;
+    Ok((table, raw))
 }
 
 /// The table with one variable more. The table becomes settings each time, so that an error is told of its variable.
@@ -164,9 +194,10 @@ fn set(table: &Table, variable: &Variable) -> Result<Table, ConfigError> {
         }
     }
     let problem = first.map_or_else(String::new, |err| explained(variable, err.message()));
-    Err(ConfigError::Environment {
-        name: variable.name.clone(),
-        problem,
+    let name = variable.name.clone();
+    Err(match variable.rank {
+        Rank::Said => ConfigError::Said { name, problem },
+        Rank::Fallback | Rank::Own => ConfigError::Environment { name, problem },
     })
 }
 
@@ -194,12 +225,17 @@ fn explained(variable: &Variable, message: &str) -> String {
     if unknown_key(message).is_none() || is_known() {
         return format!("is wrong: {}", secrets::hidden(message));
     }
+    let is_said = variable.rank == Rank::Said;
     let names: Vec<String> = keys(&mut Vec::new())
         .iter()
-        .map(|key| format!("{PREFIX}{}", key.to_ascii_uppercase()))
+        .map(|key| match is_said {
+            true => key.replace("__", "."),
+            false => format!("{PREFIX}{}", key.to_ascii_uppercase()),
+        })
         .collect();
     let plain: Vec<&str> = names.iter().map(String::as_str).collect();
-    let last = |name: &str| name.rsplit("__").next().unwrap_or_default().to_owned();
+    let between = if is_said { "." } else { "__" };
+    let last = |name: &str| name.rsplit(between).next().unwrap_or_default().to_owned();
     // Who forgot the section has the key right.
     let wanted = variable.name.trim_start_matches(PREFIX);
     let by_key: Vec<&&str> = plain
@@ -208,6 +244,9 @@ fn explained(variable: &Variable, message: &str) -> String {
         .collect();
     match (by_key.as_slice(), nearest(&variable.name, &plain)) {
         ([], Some(name)) => format!("is unknown: did you mean {name}?"),
+        ([], None) if is_said => {
+            "is unknown: the keys are <section>.<key>, such as engine.ping_interval".to_owned()
+        }
         ([], None) => format!(
             "is unknown: the names are {PREFIX}<SECTION>__<KEY>, such as {PREFIX}ENGINE__PING_INTERVAL"
         ),

@@ -38,6 +38,14 @@ pub enum ConfigError {
         /// What is wrong with its value, and the range.
         problem: String,
     },
+    /// A key that was said on the command line, or in code, is unknown, or has a value that cannot be used.
+    #[error("the setting {name} {problem}")]
+    Said {
+        /// The key, as it was said.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// An environment variable is unknown, or has a value that cannot be used.
     #[error("environment variable {name} {problem}")]
     Environment {

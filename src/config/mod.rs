@@ -10,6 +10,7 @@
 mod api;
 mod auth;
 mod backend;
+mod commented;
 mod cors;
 mod engine;
 mod environment;
@@ -25,6 +26,7 @@ mod security;
 mod server;
 mod shutdown;
 mod socketio;
+mod source;
 mod syntax;
 mod tls;
 mod validate;
@@ -46,6 +48,7 @@ pub use self::{
     server::{Carrier, LogConfig, LogFormat, ServerConfig},
     shutdown::ShutdownConfig,
     socketio::{Parser, RecoveryConfig, SocketIoConfig},
+    source::{Settings, Source},
     tls::TlsConfig,
     webhooks::{Secret, WebhookEvent, WebhooksConfig},
 };

@@ -1,13 +1,13 @@
 //! From a file, a text or the environment to [`Config`].
 
-use std::{env, ffi::OsString, fs, io, path::Path};
+use std::{fs, path::Path};
 
 use serde::Deserialize;
 
 use super::{
     ApiConfig, AuthConfig, BackendConfig, Config, ConfigError, CorsConfig, EngineConfig, Limits,
     LogConfig, RatesConfig, RecoveryConfig, RedisConfig, SecurityConfig, ServerConfig,
-    ShutdownConfig, SocketIoConfig, TlsConfig, WebhooksConfig, environment, secrets,
+    ShutdownConfig, SocketIoConfig, Source, TlsConfig, WebhooksConfig, secrets,
 };
 
 /// The file as it was written: right in its types, not yet judged.
@@ -80,78 +80,23 @@ impl Config {
     /// The file of [`Config::load`], in the working directory.
     pub const FILE: &str = "config.toml";
 
-    /// The settings of a process: `config.toml` in the working directory when there is one, and the environment.
-    ///
-    /// From the strongest to the weakest:
-    ///
-    /// 1. `GREENROOM_<SECTION>__<KEY>` in upper case, for each key: `GREENROOM_ENGINE__PING_INTERVAL=10s`. Sections
-    ///    inside sections have two more underscores: `GREENROOM_ENGINE__COOKIE__NAME`. The value is one of TOML
-    ///    (`["websocket"]`, `true`) or a text without quotes. Unknown names with this beginning are errors, except those
-    ///    that Kubernetes sets for a service which is called `greenroom`.
-    /// 2. `HOST`, `PORT` and `REDIS_URL`, for `server.host`, `server.port` and `redis.uri`, as hosting platforms set them.
-    /// 3. The file.
-    /// 4. The defaults.
-    ///
-    /// A variable whose name ends in `_FILE` names the file that has the value, as secrets are often given:
-    /// `GREENROOM_REDIS__URI_FILE=/run/secrets/redis`. It takes the place of the one without; both at once are an error.
-    /// The end of the last line in the file does not count.
-    ///
-    /// An empty variable counts as unset. `redis.uri`, `redis.socket`, `redis.host` and `redis.port` are one address: if
-    /// the environment has one of them, those of the file do not count.
+    /// The settings of a process: `config.toml` in the working directory when there is one, and the environment; see
+    /// [`Source`].
     ///
     /// # Errors
     ///
-    /// When the file is there and cannot be read or is wrong, or when a variable is unknown or wrong.
+    /// As [`Source::read`].
     pub fn load() -> Result<Self, ConfigError> {
-        Self::load_from(Self::FILE.as_ref(), env::vars_os())
-    }
-
-    pub(super) fn load_from(
-        path: &Path,
-        variables: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<Self, ConfigError> {
-        let (text, in_file) = match fs::read_to_string(path) {
-            Ok(text) => (text, true),
-            Err(err) if err.kind() == io::ErrorKind::NotFound => (String::new(), false),
-            Err(source) => {
-                return Err(ConfigError::Read {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        };
-        let in_file = |problem| {
-            if in_file {
-                ConfigError::InFile {
-                    path: path.to_owned(),
-                    problem: Box::new(problem),
-                }
-            } else {
-                problem
-            }
-        };
-        let variables = environment::relevant(variables)?;
-        if variables.is_empty() {
-            return Self::from_toml(&text).map_err(in_file);
-        }
-        // The file is read first, so that errors in it are told with their line; what is out of range is judged at the
-        // end, when it may have been overridden.
-        parse(&text).map_err(in_file)?;
-        environment::merged(&text, &variables)?.try_into()
+        Ok(Source::default().read()?.config)
     }
 
     /// As [`Config::load`], with another file in the place of `config.toml`. It has to be there.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`].
+    /// As [`Source::read`].
     pub fn load_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
-        fs::metadata(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::load_from(path, env::vars_os())
+        Ok(Source::file(path).read()?.config)
     }
 
     /// The settings in a file; sections and keys that it does not have keep their defaults.
@@ -181,7 +126,7 @@ impl Config {
     }
 }
 
-fn parse(text: &str) -> Result<RawConfig, ConfigError> {
+pub(super) fn parse(text: &str) -> Result<RawConfig, ConfigError> {
     toml::from_str(text).map_err(|err| ConfigError::Parse {
         message: explain(text, &err),
     })

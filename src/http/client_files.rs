@@ -26,7 +26,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     compression::Encoding,
-    cors::{Cors, vary},
+    cors::{CorsNow, vary},
 };
 
 /// The files that are served, and no other of the folder.
@@ -57,7 +57,7 @@ pub(crate) struct ClientFiles {
 #[derive(Debug)]
 struct Shared {
     folder: PathBuf,
-    cors: Option<Arc<Cors>>,
+    cors: CorsNow,
     files: [OnceCell<ClientFile>; NAMES.len()],
 }
 
@@ -71,7 +71,7 @@ struct ClientFile {
 
 impl ClientFiles {
     /// The files of `folder`, a `dist` folder below the `package.json` whose version becomes their `ETag`.
-    pub(crate) fn new(folder: impl Into<PathBuf>, cors: Option<Arc<Cors>>) -> Self {
+    pub(crate) fn new(folder: impl Into<PathBuf>, cors: CorsNow) -> Self {
         let files = [const { OnceCell::const_new() }; NAMES.len()];
         Self {
             shared: Arc::new(Shared {
@@ -107,7 +107,8 @@ impl ClientFiles {
         method: &Method,
         request: &HeaderMap,
     ) -> HttpResponse {
-        let cors = self.shared.cors.as_deref();
+        let cors = self.shared.cors.get().clone();
+        let cors = cors.as_deref();
         if let Some(cors) = cors.filter(|_| method == Method::OPTIONS) {
             return cors.preflight(request);
         }
@@ -309,7 +310,7 @@ mod tests {
     #[actix_web::test]
     async fn a_source_is_served_with_the_version_as_its_tag() {
         let (_folder, dist) = package();
-        let response = ask(&ClientFiles::new(dist, None), SOURCE, &[]).await;
+        let response = ask(&ClientFiles::new(dist, CorsNow::default()), SOURCE, &[]).await;
         assert_eq!(response.status(), 200);
         assert_eq!(
             header(&response, "content-type"),
@@ -326,7 +327,7 @@ mod tests {
     async fn a_map_is_json() {
         let (_folder, dist) = package();
         let response = ask(
-            &ClientFiles::new(dist, None),
+            &ClientFiles::new(dist, CorsNow::default()),
             "/live/socket.io/socket.io.js.map?v=1",
             &[],
         )
@@ -341,7 +342,7 @@ mod tests {
     #[actix_web::test]
     async fn a_known_version_is_not_sent_again() {
         let (_folder, dist) = package();
-        let files = ClientFiles::new(dist, None);
+        let files = ClientFiles::new(dist, CorsNow::default());
         for (tag, status) in [
             ("\"4.8.3\"", 304),
             ("W/\"4.8.3\"", 304),
@@ -361,7 +362,7 @@ mod tests {
     #[actix_web::test]
     async fn compressed_forms_hold_the_same_source() {
         let (_folder, dist) = package();
-        let files = ClientFiles::new(dist, None);
+        let files = ClientFiles::new(dist, CorsNow::default());
         for _twice in 0..2 {
             let response = ask(
                 &files,
@@ -388,7 +389,7 @@ mod tests {
     #[actix_web::test]
     async fn files_are_kept_after_the_first_request() {
         let (folder, dist) = package();
-        let files = ClientFiles::new(dist, None);
+        let files = ClientFiles::new(dist, CorsNow::default());
         assert_eq!(ask(&files, SOURCE, &[]).await.status(), 200);
         drop(folder);
         assert_eq!(body(ask(&files, SOURCE, &[]).await).await, source());
@@ -397,7 +398,7 @@ mod tests {
     #[actix_web::test]
     async fn nothing_else_of_the_folder_is_served() {
         let (_folder, dist) = package();
-        let files = ClientFiles::new(dist, None);
+        let files = ClientFiles::new(dist, CorsNow::default());
         for path in [
             "secret.js",
             "../package.json",
@@ -415,7 +416,7 @@ mod tests {
     #[actix_web::test]
     async fn a_client_that_is_not_installed_is_explained_until_it_is() {
         let (_folder, dist) = package();
-        let files = ClientFiles::new(&dist, None);
+        let files = ClientFiles::new(&dist, CorsNow::default());
         let uri = "/live/socket.io/socket.io.min.js";
         let response = ask(&files, uri, &[]).await;
         assert_eq!(response.status(), 404);
@@ -434,15 +435,15 @@ mod tests {
         let (folder, dist) = package();
         fs::remove_file(folder.path().join("package.json")).unwrap();
         let tag = |response: ServiceResponse| header(&response, "etag").to_owned();
-        let first = tag(ask(&ClientFiles::new(&dist, None), SOURCE, &[]).await);
+        let first = tag(ask(&ClientFiles::new(&dist, CorsNow::default()), SOURCE, &[]).await);
         assert_eq!(first.len(), 18);
         assert_eq!(
-            tag(ask(&ClientFiles::new(&dist, None), SOURCE, &[]).await),
+            tag(ask(&ClientFiles::new(&dist, CorsNow::default()), SOURCE, &[]).await),
             first
         );
         fs::write(dist.join("socket.io.js"), "changed").unwrap();
         assert_ne!(
-            tag(ask(&ClientFiles::new(&dist, None), SOURCE, &[]).await),
+            tag(ask(&ClientFiles::new(&dist, CorsNow::default()), SOURCE, &[]).await),
             first
         );
     }
@@ -455,7 +456,7 @@ mod tests {
             origins,
             ..CorsConfig::default()
         };
-        let files = ClientFiles::new(dist, Cors::new(&config).map(Arc::new));
+        let files = ClientFiles::new(dist, CorsNow::new(&config));
         for path in [SOURCE, "/live/socket.io/socket.io.min.js"] {
             let response = ask(&files, path, &[(ORIGIN.as_str(), "https://a.example")]).await;
             assert_eq!(

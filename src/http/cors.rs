@@ -1,5 +1,7 @@
 //! Cross-origin headers, as the npm package `cors` sets them, which the reference hands its `cors` option to.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpResponse,
     http::{
@@ -12,6 +14,7 @@ use actix_web::{
         },
     },
 };
+use arc_swap::{ArcSwapOption, Guard};
 
 use crate::config::{CorsConfig, Origins, origin_parts};
 
@@ -28,6 +31,26 @@ pub(crate) struct Cors {
     exposed_headers: Option<HeaderValue>,
     max_age: Option<HeaderValue>,
     success: StatusCode,
+}
+
+/// The policy as it is now: all that have a clone see when it changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CorsNow(Arc<ArcSwapOption<Cors>>);
+
+impl CorsNow {
+    pub(crate) fn new(config: &CorsConfig) -> Self {
+        let now = Self::default();
+        now.set(config);
+        now
+    }
+
+    pub(crate) fn set(&self, config: &CorsConfig) {
+        self.0.store(Cors::new(config).map(Arc::new));
+    }
+
+    pub(crate) fn get(&self) -> Guard<Option<Arc<Cors>>> {
+        self.0.load()
+    }
 }
 
 #[derive(Clone, Debug)]

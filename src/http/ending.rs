@@ -11,37 +11,52 @@ use crate::server::Server;
 /// What a signal asks for.
 enum Signal {
     End,
+    #[cfg(unix)]
+    Reread,
 }
 
-/// SIGINT and SIGTERM.
+/// SIGINT and SIGTERM; and SIGHUP, which ends a program that has nothing to read again.
 struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
     /// From now on they do not end the process by themselves.
     #[cfg(unix)]
-    fn hear() -> io::Result<Self> {
+    fn hear(servers: &[Server]) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: match servers.iter().any(Server::has_source) {
+                true => Some(signal(SignalKind::hangup())?),
+                false => None,
+            },
         })
     }
 
     #[cfg(not(unix))]
-    fn hear() -> io::Result<Self> {
+    fn hear(_: &[Server]) -> io::Result<Self> {
         Ok(Self {})
     }
 
     #[cfg(unix)]
     async fn next(&mut self) -> Signal {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => Signal::End,
             _ = self.terminate.recv() => Signal::End,
+            () = hangup => Signal::Reread,
         }
     }
 
@@ -55,9 +70,15 @@ impl Signals {
     }
 }
 
+impl Signals {
+    async fn end(&mut self) {
+        while !matches!(self.next().await, Signal::End) {}
+    }
+}
+
 /// Runs what listens for `servers` until a signal tells them to end, and then until they have.
 pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> Result<(), Error> {
-    let mut signals = Signals::hear().map_err(Error::Run)?;
+    let mut signals = Signals::hear(servers).map_err(Error::Run)?;
     let handle = listener.handle();
     let mut listening = actix_rt::spawn(listener);
     let ended = |ended: Result<io::Result<()>, tokio::task::JoinError>| {
@@ -65,9 +86,15 @@ pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> R
             .map_err(|err| Error::Run(err.into()))?
             .map_err(Error::Run)
     };
-    tokio::select! {
-        end = &mut listening => return ended(end),
-        Signal::End = signals.next() => {}
+    loop {
+        tokio::select! {
+            end = &mut listening => return ended(end),
+            signal = signals.next() => match signal {
+                Signal::End => break,
+                #[cfg(unix)]
+                Signal::Reread => servers.iter().for_each(Server::reread),
+            },
+        }
     }
     log::info!("greenroom ends sessions={}", n_sessions(servers));
     let end = tokio::time::Instant::now() + timeout(servers);
@@ -89,7 +116,7 @@ pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> R
     let outcome = tokio::select! {
         outcome = orderly => outcome,
         // Whoever says it twice means it.
-        Signal::End = signals.next() => Err(Error::Cut {
+        () = signals.end() => Err(Error::Cut {
             why: "a second signal ends it at once",
             n_sessions: n_sessions(servers),
         }),

@@ -41,7 +41,7 @@ pub(super) async fn serve(
     endpoint: &Endpoint,
 ) -> HttpResponse {
     if *facts.method == Method::OPTIONS
-        && let Some(cors) = &endpoint.cors
+        && let Some(cors) = &*endpoint.shared.cors().get()
     {
         return cors.preflight(facts.head.headers);
     }
@@ -73,7 +73,7 @@ fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> Http
     let mut response = HttpResponse::build(status)
         .content_type("application/json")
         .body(err.body());
-    if let Some(cors) = &endpoint.cors {
+    if let Some(cors) = &*endpoint.shared.cors().get() {
         cors.decorate(facts.head.headers, response.headers_mut());
     }
     response
@@ -265,7 +265,7 @@ async fn post(
         }
         Ok(())
     };
-    let limit = endpoint.shared.config.limits.time_to_complete_packet;
+    let limit = endpoint.shared.limits().time_to_complete_packet;
     let complete = async {
         tokio::select! {
             biased;

@@ -39,7 +39,6 @@ use crate::server::Shared;
 use crate::session::Command;
 use client_files::ClientFiles;
 use cookie::SidCookie;
-use cors::Cors;
 use request::Facts;
 
 /// Changes the headers of a response; gets the request that the response answers.
@@ -72,7 +71,6 @@ pub(crate) struct Hooks {
 /// What the routes of one server need besides the server.
 pub(crate) struct Endpoint {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) cors: Option<Arc<Cors>>,
     cookie: Option<SidCookie>,
 }
 
@@ -84,7 +82,6 @@ impl Endpoint {
         }
         Self {
             shared: Arc::clone(shared),
-            cors: Cors::new(&shared.config.cors).map(Arc::new),
             cookie: shared.config.engine.cookie.as_ref().map(SidCookie::new),
         }
     }
@@ -193,7 +190,7 @@ impl Endpoint {
                 .peer
                 .is_some_and(|peer| proxies::is_trusted(proxies, peer.ip()))
         };
-        if !headers.contains_key(header::ORIGIN) || shared.origins.allow(headers, is_proxied()) {
+        if !headers.contains_key(header::ORIGIN) || shared.origins().allow(headers, is_proxied()) {
             return Ok(());
         }
         shared.metrics.count(Counter::OriginRefused);
@@ -213,7 +210,7 @@ impl Endpoint {
         request: &RequestHead<'_>,
         sid: Option<&str>,
     ) {
-        if let Some(cors) = &self.cors {
+        if let Some(cors) = &*self.shared.cors().get() {
             cors.decorate(request.headers, response);
         }
         if let Some(sid) = sid {
@@ -237,7 +234,7 @@ pub(crate) fn configure(shared: &Arc<Shared>, app: &mut ServiceConfig) {
     let endpoint = web::Data::new(Endpoint::new(shared));
     let path = &shared.config.server.path;
     if shared.config.server.serve_client && shared.namespaces().is_some() {
-        ClientFiles::new(&shared.config.server.client_dir, endpoint.cors.clone())
+        ClientFiles::new(&shared.config.server.client_dir, shared.cors().clone())
             .configure(path, app);
     }
     let mut paths = vec![format!("{path}/")];

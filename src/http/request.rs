@@ -79,7 +79,7 @@ fn url(uri: &Uri) -> &str {
 
 /// The headers as Node has them: lower-case names, repeated ones joined; as many as the limit holds.
 fn kept_headers(map: &HeaderMap, shared: &Shared) -> Box<[(Box<str>, Box<str>)]> {
-    let limit = shared.config.limits.headers_bytes;
+    let limit = shared.limits().headers_bytes;
     let mut headers: Vec<(Box<str>, Box<str>)> = Vec::with_capacity(map.len());
     let (mut bytes, mut n_left_out) = (0, 0_usize);
     for (name, value) in map {

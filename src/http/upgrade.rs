@@ -320,7 +320,7 @@ const TOO_MANY: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\
      Content-Length: 20\r\n\r\ntoo many connections";
 
 fn raw_env(endpoint: &Endpoint) -> raw::Env {
-    let limits = &endpoint.shared.config.limits;
+    let limits = endpoint.shared.limits();
     raw::Env {
         metrics: Arc::clone(&endpoint.shared.metrics),
         time_to_complete: limits.time_to_complete_packet,

@@ -74,6 +74,8 @@ pub(crate) enum Command {
     ServerEvent(Box<ServerEvent>),
     /// Say when what was joined before is subscribed to.
     Confirm(oneshot::Sender<()>),
+    /// Another limit of what waits for a session.
+    OutboxLimit(usize),
     /// The server ends: so do its sessions, one after the other within this time.
     Drain(Duration),
     /// Say what you have counted, and how much you have.

@@ -184,7 +184,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             stamp: 0,
             takes_mail: false,
             tally: Tally::new(server.namespaces().map_or(0, Namespaces::n_named)),
-            outbox_limit: server.config.limits.outbox_bytes,
+            outbox_limit: server.limits().outbox_bytes,
             ping: Parcel::text("2"),
             pong: Parcel::text("3"),
         }))

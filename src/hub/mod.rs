@@ -136,6 +136,7 @@ impl Hub {
             Command::Polling { sid, question } => self.polling(&sid, question),
             Command::ServerEvent(event) => return After::ServerEvent(event),
             Command::Confirm(confirm) => self.server.tell_subscriber(|| Confirm(confirm)),
+            Command::OutboxLimit(bytes) => self.outbox_limit = bytes,
             Command::Drain(within) => self.drain(within),
             // Whoever asked may wait no more.
             Command::Report(to) => drop(to.send(self.report())),

@@ -281,10 +281,10 @@ impl Socket {
         let id = self.inner.nsp.next_ack_id();
         let receiver = {
             let mut acks = self.inner.acks.lock();
-            if acks.len() >= shared.config.limits.pending_acks_per_socket {
+            if acks.len() >= shared.limits().pending_acks_per_socket {
                 acks.purge();
             }
-            if acks.len() >= shared.config.limits.pending_acks_per_socket {
+            if acks.len() >= shared.limits().pending_acks_per_socket {
                 shared.metrics.count(Counter::AckRefused);
                 log::debug!(
                     "an emit is refused nsp={} id={} why=too many acks outstanding event={name} acks={}",

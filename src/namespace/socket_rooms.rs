@@ -30,7 +30,7 @@ impl Socket {
     /// refused: logged, counted, not joined ([`Socket::is_in`] tells). Without effect after the end.
     pub fn join(&self, rooms: impl IntoRooms) {
         let inner = &self.inner;
-        let limits = &inner.nsp.shared().config.limits;
+        let limits = inner.nsp.shared().limits();
         let mut state = inner.rooms.lock();
         if state.closed {
             return;

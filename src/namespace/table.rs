@@ -287,7 +287,7 @@ impl Namespaces {
         if let Some(nsp) = by_name.get(name).map(count) {
             return Ok(nsp);
         }
-        let limit = shared.config.limits.child_namespaces;
+        let limit = shared.limits().child_namespaces;
         let n_named = self.n_named.load(Ordering::Relaxed);
         let is_full = |by_name: &HashMap<_, _>| by_name.len() - n_named >= limit;
         if is_full(&by_name) {

@@ -149,6 +149,16 @@ impl Endpoint {
         .await
     }
 
+    /// What the server has said to a request on a connection of [`Endpoint::pubsub`].
+    pub(crate) fn refused(&self, err: &::redis::RedisError, timeout: Duration) -> LinkError {
+        self.redacted().of(err, timeout)
+    }
+
+    /// It has said nothing.
+    pub(crate) fn silent(&self, timeout: Duration) -> LinkError {
+        self.redacted().timeout(timeout)
+    }
+
     fn redacted(&self) -> Redacted {
         let (password, sentinel_password) = match self {
             Self::Url(url) => (

@@ -17,6 +17,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use bytestring::ByteString;
 
+pub(crate) use store::check_data;
 pub use store::{DeadNode, GcError, GcReport, gc};
 
 pub(crate) use answers::AnswerRequest;

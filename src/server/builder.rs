@@ -1,6 +1,7 @@
 //! How a server is built.
 
 use super::Server;
+use super::reload::{Live, Reload};
 use super::shared::{Shared, Upper};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,10 +14,10 @@ use parking_lot::{Mutex, RwLock};
 use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
-use crate::config::{Config, ConfigError, Parser, ShutdownConfig};
+use crate::config::{Config, ConfigError, Parser, Settings, ShutdownConfig};
 use crate::engine;
 use crate::error::Error;
-use crate::http::{self, Hooks, origin::AllowedOrigins, stray::Strays, tls::Certificates};
+use crate::http::{self, Hooks, stray::Strays, tls::Certificates};
 use crate::hub::Tallies;
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::outbound;
@@ -38,6 +39,7 @@ pub struct ServerBuilder {
     websockets: Vec<WebSocketRoute>,
     hooks: Hooks,
     endpoints: Option<Endpoints>,
+    reload: Option<Reload>,
 }
 
 impl std::fmt::Debug for ServerBuilder {
@@ -52,6 +54,18 @@ impl ServerBuilder {
     /// Replaces the configuration.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Replaces the configuration by settings that [`Server::run`] reads again at a SIGHUP. If there is nothing wrong with
+    /// them, [`Server::reload`] takes them over, and `changed` is told.
+    pub fn settings(
+        mut self,
+        settings: Settings,
+        changed: impl Fn(&Config) + Send + Sync + 'static,
+    ) -> Self {
+        self.config = settings.config.clone();
+        self.reload = Some(Reload::new(settings, Box::new(changed)));
         self
     }
 
@@ -191,6 +205,7 @@ impl ServerBuilder {
             websockets,
             hooks,
             endpoints,
+            reload,
         } = self;
         let config = config.validated()?;
         check_notice(&config.shutdown)?;
@@ -242,7 +257,6 @@ impl ServerBuilder {
                 .enabled
                 .then(|| Recovery::new(&config.recovery)),
             strays: strays(cluster.as_ref()),
-            origins: AllowedOrigins::new(&config),
             certificates: Certificates::new(&config.tls)?,
             rates: Rates::new(&config.rates),
             auth: Auth::new(&config.auth.jwt, &metrics)?.map(Arc::new),
@@ -257,14 +271,16 @@ impl ServerBuilder {
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
             subscriber: OnceLock::new(),
+            live: Live::new(&config),
             has_one_worker: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),
             per_ip: Mutex::default(),
+            reload,
             config,
         });
-        shared.origins.warn();
+        shared.origins().warn();
         if let Some(namespaces) = shared.namespaces() {
             namespaces.open(&shared, named);
         }

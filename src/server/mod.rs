@@ -4,6 +4,7 @@ mod builder;
 mod drain;
 mod elsewhere;
 mod nodes;
+mod reload;
 mod shared;
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! All that the parts of one server share.
 
+use super::reload::{Live, Reload};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -9,15 +10,16 @@ use std::time::Instant;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
+use arc_swap::Guard;
 use parking_lot::{Mutex, RwLock};
 
 use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
-use crate::config::{ApiKey, Config};
+use crate::config::{ApiKey, Config, Limits};
 use crate::engine;
 use crate::error::EmitError;
-use crate::http::{Hooks, origin::AllowedOrigins, stray::Strays, tls::Certificates};
+use crate::http::{Hooks, cors::CorsNow, origin::AllowedOrigins, stray::Strays, tls::Certificates};
 use crate::hub::{Command, Fanout, HubHandle, Tallies, Tally, local};
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
@@ -42,12 +44,14 @@ pub(crate) enum Upper {
 pub(crate) struct Shared {
     /// Distinguishes the servers of a process.
     pub(crate) id: usize,
+    /// As it was at the start; of what can change since then, [`Shared::limits`] and [`Shared::cors`] have the present.
     pub(crate) config: Config,
     /// The name of this server for people: `redis.node`, or made of the machine's name and the port.
     pub(crate) name: String,
     pub(crate) started: Instant,
     /// The keys of the HTTP API, which may change while the server runs.
     pub(crate) api_keys: RwLock<Arc<[ApiKey]>>,
+    pub(super) live: Live,
     pub(crate) upper: Upper,
     pub(crate) hooks: Hooks,
     pub(crate) metrics: Arc<Metrics>,
@@ -60,7 +64,6 @@ pub(crate) struct Shared {
     pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) sid_prefix: SidPrefix,
     pub(crate) strays: Strays,
-    pub(crate) origins: AllowedOrigins,
     /// For TLS, if it is on.
     pub(crate) certificates: Option<Arc<Certificates>>,
     /// Checks tokens, if a namespace requires one.
@@ -82,6 +85,8 @@ pub(crate) struct Shared {
     /// Those of them that have not joined a namespace yet.
     pub(super) n_half_open: AtomicUsize,
     pub(super) per_ip: Mutex<HashMap<IpAddr, usize>>,
+    /// Where the configuration is from, if it can be read again.
+    pub(super) reload: Option<Reload>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -112,24 +117,39 @@ impl Shared {
         }
     }
 
+    /// The limits as they are now; to be looked up, not to be kept.
+    // Hot: no lock, and nothing is written that other threads read.
+    pub(crate) fn limits(&self) -> Guard<Arc<Limits>> {
+        self.live.limits.load()
+    }
+
+    /// Pages of which origins may connect now.
+    pub(crate) fn origins(&self) -> Guard<Arc<AllowedOrigins>> {
+        self.live.origins.load()
+    }
+
+    pub(crate) const fn cors(&self) -> &CorsNow {
+        &self.live.cors
+    }
+
     pub(crate) fn packet_limits(&self) -> socketio::Limits {
         socketio::Limits {
-            max_attachments: self.config.limits.attachments_per_packet,
-            max_bytes: (self.config.limits.attachments_per_packet.saturating_add(1))
+            max_attachments: self.limits().attachments_per_packet,
+            max_bytes: (self.limits().attachments_per_packet.saturating_add(1))
                 .saturating_mul(self.config.engine.max_http_buffer_size),
             ..socketio::Limits::default()
         }
     }
 
-    pub(crate) const fn websocket_limits(&self) -> websocket::Limits {
+    pub(crate) fn websocket_limits(&self) -> websocket::Limits {
         websocket::Limits {
             max_message_bytes: self.config.engine.max_http_buffer_size,
-            max_fragments: self.config.limits.message_fragments,
+            max_fragments: self.limits().message_fragments,
         }
     }
 
     pub(crate) fn check_event_name(&self, name: &str) -> Result<(), EmitError> {
-        if name.len() > self.config.limits.event_name_bytes {
+        if name.len() > self.limits().event_name_bytes {
             return Err(EmitError::NameTooLong(name.len()));
         }
         if is_reserved_event(name) {
@@ -168,7 +188,7 @@ impl Shared {
             self.metrics.count(Counter::ConnectionRefused);
             return false;
         }
-        let limits = &self.config.limits;
+        let limits = self.limits();
         let is_socketio = matches!(self.upper, Upper::SocketIo(_));
         if is_socketio && self.n_half_open.load(Ordering::Relaxed) >= limits.half_open {
             return self.refuse_connection("half_open", limits.half_open);
@@ -177,9 +197,8 @@ impl Shared {
             self.n_connections.fetch_sub(1, Ordering::Relaxed);
             return self.refuse_connection("connections", limits.connections);
         }
-        if limits.connections_per_ip < usize::MAX
-            && let Some(ip) = handshake.counted_address()
-        {
+        // Counted without a limit too: there may be one before this connection is closed.
+        if let Some(ip) = handshake.counted_address() {
             let mut per_ip = self.per_ip.lock();
             let n = per_ip.entry(ip).or_default();
             if *n >= limits.connections_per_ip {
@@ -225,9 +244,7 @@ impl Shared {
 
     pub(crate) fn connection_closed(&self, handshake: &Handshake) {
         self.n_connections.fetch_sub(1, Ordering::Relaxed);
-        if self.config.limits.connections_per_ip < usize::MAX
-            && let Some(ip) = handshake.counted_address()
-        {
+        if let Some(ip) = handshake.counted_address() {
             let mut per_ip = self.per_ip.lock();
             if let Some(n) = per_ip.get_mut(&ip) {
                 *n -= 1;

@@ -144,7 +144,7 @@ impl Session {
             let socket = Arc::clone(&seated.socket);
             return self.refresh_token(socket, &args, ack, ctx);
         }
-        if name.len() > self.server.config.limits.event_name_bytes {
+        if name.len() > self.server.limits().event_name_bytes {
             self.server.metrics.count(Counter::EventRefused);
             log::debug!(
                 "an event name is too long sid={} bytes={}",

@@ -187,7 +187,7 @@ impl Session {
     /// One timer for both, which is set anew when it finds that it is too early.
     fn watch_completion(&mut self, since: Instant) {
         if !std::mem::replace(&mut self.is_watching_completion, true) {
-            let limit = self.server.config.limits.time_to_complete_packet;
+            let limit = self.server.limits().time_to_complete_packet;
             self.hub
                 .borrow_mut()
                 .set_timer(self.seat, Timer::Packet, since + limit);
@@ -196,7 +196,7 @@ impl Session {
 
     pub(super) fn packet_due(&mut self, ctx: &mut Context<Self>) {
         self.is_watching_completion = false;
-        let limit = self.server.config.limits.time_to_complete_packet;
+        let limit = self.server.limits().time_to_complete_packet;
         let Some(since) = self
             .message_since
             .into_iter()

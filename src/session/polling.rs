@@ -75,7 +75,7 @@ impl Session {
             let _ = answer.send(PostAnswer::Overlap);
             return self.broken("a binary body in revision 4", ctx);
         }
-        let limit = self.server.config.limits.packets_per_payload;
+        let limit = self.server.limits().packets_per_payload;
         let lossy;
         let body = if is_binary {
             engineio::Body::Binary(body)

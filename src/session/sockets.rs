@@ -86,7 +86,7 @@ impl Session {
     /// A client wants into a namespace.
     pub(super) fn connect(&mut self, name: &str, auth: Args, ctx: &mut Context<Self>) {
         let server = Arc::clone(&self.server);
-        let limits = &server.config.limits;
+        let limits = server.limits();
         let n_seated = self.sockets().map_or(0, |sockets| sockets.seated.len());
         let namespaces = server.namespaces();
         let entered = if name.len() > limits.namespace_name_bytes {

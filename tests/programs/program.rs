@@ -28,7 +28,9 @@ impl Program {
         let mut command = Command::new(binary(example));
         // Without a config.toml: the defaults hold.
         command.current_dir(env!("CARGO_TARGET_TMPDIR"));
-        Self::run(command, variables)
+        let mut variables = variables.to_vec();
+        variables.insert(0, ("RUST_LOG", "info"));
+        Self::run(command, &variables)
     }
 
     /// The same with the program itself, which finds its config.toml in `folder`.
@@ -41,7 +43,7 @@ impl Program {
     fn run(mut command: Command, variables: &[(&str, &str)]) -> Self {
         let mut child = command
             .env_clear()
-            .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("RUST_LOG", "info")])
+            .envs([("HOST", "127.0.0.1"), ("PORT", "0")])
             .env("GREENROOM_LOG__FORMAT", "human")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

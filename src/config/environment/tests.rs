@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use super::*;
-use crate::config::{Config, Origins, Transports};
+use crate::config::{Config, Origins, Source, Transports};
 
 /// Settings from the text of a file and from variables.
 fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -15,7 +15,9 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     let variables = variables
         .iter()
         .map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Config::load_from(&path, variables).map_err(|err| err.to_string())
+    let read = Source::default().read_from(&path, variables);
+    read.map(|settings| settings.config)
+        .map_err(|err| err.to_string())
 }
 
 fn wrong(variables: &[(&str, &str)]) -> String {

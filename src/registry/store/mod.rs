@@ -24,6 +24,7 @@
 
 mod answers;
 mod changes;
+mod check;
 mod gc;
 mod keys;
 mod lease;
@@ -45,6 +46,7 @@ use crate::namespace::{Room, SocketInner};
 use changes::{Changes, Occupant};
 use state::Shared;
 
+pub(crate) use check::check_data;
 pub use gc::{DeadNode, GcError, GcReport, gc};
 pub(crate) use state::{Peers, StoreSettings};
 pub(crate) use stats::StoreStats;
