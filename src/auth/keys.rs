@@ -59,11 +59,11 @@ impl Material {
         };
         let verified = match self {
             Self::Hs256(key) => hmac::verify(key, message, signed),
-            Self::Rs256 { n, e } => signature::RsaPublicKeyComponents { n, e }.verify(
-                &signature::RSA_PKCS1_2048_8192_SHA256,
-                message,
-                signed,
-            ),
+            Self::Rs256 { modulus, exponent } => signature::RsaPublicKeyComponents {
+                n: modulus,
+                e: exponent,
+            }
+            .verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signed),
             Self::Rs256Der(der) => by(&signature::RSA_PKCS1_2048_8192_SHA256, der),
             Self::Es256(point) => by(&signature::ECDSA_P256_SHA256_FIXED, point),
             Self::EdDsa(key) => by(&signature::ED25519, key),
@@ -112,11 +112,17 @@ impl Key {
         }
         let key = DecodingKey::from_jwk(jwk).ok()?;
         let material = match (&jwk.algorithm, key.kind()) {
-            (AlgorithmParameters::RSA(_), DecodingKeyKind::RsaModulusExponent { n, e }) => {
+            (
+                AlgorithmParameters::RSA(_),
+                DecodingKeyKind::RsaModulusExponent {
+                    n: modulus,
+                    e: exponent,
+                },
+            ) => {
                 // 2048 bits: ring takes none that is shorter.
-                (n.len() >= 256).then(|| Material::Rs256 {
-                    n: n.clone(),
-                    e: e.clone(),
+                (modulus.len() >= 256).then(|| Material::Rs256 {
+                    modulus: modulus.clone(),
+                    exponent: exponent.clone(),
                 })
             }
             (AlgorithmParameters::EllipticCurve(ec), DecodingKeyKind::SecretOrDer(point))

@@ -152,8 +152,10 @@ fn keys_of_other_kinds_are_left_out_of_a_set() {
 
 #[test]
 fn claims_are_for_us_and_for_now() {
-    let mut config = JwtConfig::default();
-    config.leeway = Duration::from_secs(10);
+    let config = JwtConfig {
+        leeway: Duration::from_secs(10),
+        ..JwtConfig::default()
+    };
     let mut strict = config.clone();
     strict.audience = vec!["chat".to_owned(), "all".to_owned()];
     strict.issuer = vec!["us".to_owned()];
@@ -222,9 +224,11 @@ fn claims_are_for_us_and_for_now() {
 fn namespaces_are_named_or_begin_alike() {
     let metrics = Arc::default();
     let auth = |names: &[&str]| {
-        let mut config = JwtConfig::default();
-        config.namespaces = names.iter().map(ToString::to_string).collect();
-        config.secret = Secret::new("0123456789abcdef0123456789abcdef");
+        let config = JwtConfig {
+            namespaces: names.iter().map(ToString::to_string).collect(),
+            secret: Secret::new("0123456789abcdef0123456789abcdef"),
+            ..JwtConfig::default()
+        };
         Auth::new(&config, &metrics).unwrap()
     };
     assert!(auth(&[]).is_none());
