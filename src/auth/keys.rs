@@ -27,8 +27,8 @@ pub(super) struct Key {
 enum Material {
     Hs256(hmac::Key),
     Rs256 {
-        n: Vec<u8>,
-        e: Vec<u8>,
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
     },
     /// As DER of PKCS#1.
     Rs256Der(Vec<u8>),
