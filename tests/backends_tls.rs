@@ -3,11 +3,7 @@
 
 mod programs;
 #[path = "support/redis.rs"]
-#[allow(
-    unreachable_pub,
-    dead_code,
-    reason = "tests inside the crate use it too"
-)]
+#[allow(unreachable_pub, reason = "tests inside the crate use it too")]
 mod servers;
 
 use std::io::{BufRead, BufReader, Read, Write};

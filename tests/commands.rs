@@ -542,6 +542,13 @@ fn a_health_check_finds_the_server_by_its_settings() {
     ]);
     assert_eq!(code, 0, "{stderr}");
     server.join().unwrap();
+    // The internal listener, where there is one.
+    let (address, server) = stub("HTTP/1.1 200 OK\r\n\r\n");
+    let port = address.rsplit_once(':').unwrap().1;
+    let port = format!("server.internal_port={port}");
+    let (code, _, stderr) = run(&["healthcheck", "--set", "server.port=1", "--set", &port]);
+    assert_eq!(code, 0, "{stderr}");
+    server.join().unwrap();
     let begin = Instant::now();
     let (code, _, stderr) = run(&["healthcheck", "--set", "server.port=1"]);
     assert_eq!(code, 1);
@@ -550,4 +557,21 @@ fn a_health_check_finds_the_server_by_its_settings() {
         "{stderr}"
     );
     assert!(begin.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_running_server_is_well_until_it_ends() {
+    let program = Program::greenroom(Path::new(env!("CARGO_TARGET_TMPDIR")), &[], &[]);
+    let address = program.address().to_string();
+    for ready in [&[][..], &["--ready"]] {
+        let (code, _, stderr) = run(&[&["healthcheck", "--address", &address], ready].concat());
+        assert_eq!(code, 0, "{stderr}");
+    }
+    // A session that waits for a last poll.
+    assert_eq!(handshake(&program).0, 200);
+    program.signal("TERM");
+    program.logged("sessions end");
+    let (code, _, stderr) = run(&["healthcheck", "--ready", "--address", &address]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("/readyz is answered 503"), "{stderr}");
 }

@@ -220,7 +220,7 @@ fn arguments(api: &Api, values: Vec<Value>) -> Result<Args, Problem> {
     // Clients of the reference refuse more than they may send.
     let (n, most) = (
         args.attachments().len(),
-        api.server.config().limits.attachments_per_packet,
+        api.server.shared().limits().attachments_per_packet,
     );
     match n > most {
         true => Err(Problem::invalid(format!(

@@ -170,7 +170,7 @@ impl Api {
     ) -> Result<HttpResponse, Problem> {
         let headers = request.headers();
         let key = idempotency::key(headers)?;
-        let limit = self.server.config().limits.time_to_complete_packet;
+        let limit = self.server.shared().limits().time_to_complete_packet;
         let body = body::read(headers, payload, self.settings.body_bytes, limit).await?;
         let path = request.uri().path().to_owned();
         let order = match route {

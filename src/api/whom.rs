@@ -74,7 +74,7 @@ pub(super) fn names(
     list: &str,
     names: &[String],
 ) -> Result<impl Iterator<Item = Room>, Problem> {
-    let longest = api.server.config().limits.room_name_bytes;
+    let longest = api.server.shared().limits().room_name_bytes;
     if names.len() > MOST_NAMES {
         return Err(Problem::invalid(format!(
             "{list}: it has {} names, which are at most {MOST_NAMES}",

@@ -1,12 +1,11 @@
 //! What a backend answers: read and checked as a whole before any of it is done.
 
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::call::Call;
 use crate::error::Refusal;
-use crate::namespace::{Room, Socket};
-use crate::outbound::from_json;
+use crate::namespace::{Room, Socket, user_room};
+use crate::protocol::binary_json::decode;
 use crate::protocol::socketio::{Args, Value};
 use crate::throttle::throttled;
 
@@ -22,11 +21,11 @@ const MAX_ROOMS: usize = 1000;
 struct Written {
     refuse: Option<WrittenRefusal>,
     user: Option<String>,
-    data: Option<Json>,
+    data: Option<Value>,
     leave: Vec<String>,
     join: Vec<String>,
     emit: Vec<WrittenEmit>,
-    ack: Option<Vec<Json>>,
+    ack: Option<Vec<Value>>,
     disconnect: bool,
 }
 
@@ -34,7 +33,7 @@ struct Written {
 #[serde(deny_unknown_fields)]
 struct WrittenRefusal {
     message: String,
-    data: Option<Json>,
+    data: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,7 +41,7 @@ struct WrittenRefusal {
 struct WrittenEmit {
     event: String,
     #[serde(default)]
-    args: Vec<Json>,
+    args: Vec<Value>,
     /// Left out: the socket itself. Empty: everybody in the namespace.
     to: Option<Vec<String>>,
     #[serde(default)]
@@ -70,8 +69,8 @@ struct Emit {
 }
 
 /// A list of values as arguments.
-fn args(values: Vec<Json>) -> Result<Args, String> {
-    let values: Result<Vec<Value>, _> = values.into_iter().map(from_json).collect();
+fn args(values: Vec<Value>) -> Result<Args, String> {
+    let values: Result<Vec<Value>, _> = values.into_iter().map(decode).collect();
     Ok(Args::from_vec(values?))
 }
 
@@ -120,10 +119,10 @@ impl Answer {
         }
         let mut join = rooms("join", written.join)?;
         // Presence by user is presence in this room.
-        join.extend(written.user.map(|user| Room::from(format!("user:{user}"))));
+        join.extend(written.user.map(|user| user_room(&user)));
         Ok(Self {
             refusal: written.refuse.map(refusal).transpose()?,
-            data: written.data.map(from_json).transpose()?,
+            data: written.data.map(decode).transpose()?,
             leave: rooms("leave", written.leave)?,
             join,
             emits: emits(written.emit, socket)?,
@@ -174,7 +173,7 @@ impl Answer {
 
 fn refusal(refusal: WrittenRefusal) -> Result<Refusal, String> {
     let message = Refusal::new(refusal.message);
-    Ok(match refusal.data.map(from_json).transpose()? {
+    Ok(match refusal.data.map(decode).transpose()? {
         Some(data) => message.with_data(data),
         None => message,
     })

@@ -5,8 +5,9 @@ use serde_json::Value as Json;
 
 use crate::error::ArgsError;
 use crate::namespace::{Event, Handshake, Socket};
-use crate::outbound::{self, Request, to_json};
+use crate::outbound::{self, Request};
 use crate::protocol::DisconnectReason;
+use crate::protocol::binary_json::to_json;
 use crate::webhooks::About;
 
 /// What has happened to a socket.

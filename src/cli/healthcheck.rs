@@ -53,12 +53,17 @@ impl Healthcheck {
 
 /// Where a server with these settings is found on this machine.
 fn address(config: &Config) -> String {
-    let host = match config.server.host.as_str() {
+    let server = &config.server;
+    let (host, port) = match server.internal_port {
+        Some(port) => (&server.internal_host, port),
+        None => (&server.host, server.port),
+    };
+    let host = match host.as_str() {
         "0.0.0.0" => "127.0.0.1",
         "::" | "[::]" => "[::1]",
         host => host,
     };
-    format!("{host}:{}", config.server.port)
+    format!("{host}:{port}")
 }
 
 fn ask(address: &str, path: &str) -> io::Result<String> {

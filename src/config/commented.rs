@@ -29,6 +29,8 @@ impl Config {
 struct Pages {
     text: String,
     section: String,
+    /// There may be several of it; no variable sets a key of one.
+    is_list: bool,
     /// The last comment, whose subject has not come yet.
     comment: Vec<String>,
     /// Keys that share a comment: each with what follows its `=`, and whether that is an example.
@@ -44,6 +46,8 @@ impl Pages {
             None => (false, line),
         };
         if let Some(section) = section(content) {
+            self.flush();
+            self.is_list = content.starts_with("[[");
             self.section(section);
         } else if let Some((key, value)) = key(content) {
             if !self.comment.is_empty() {
@@ -61,7 +65,6 @@ impl Pages {
     }
 
     fn section(&mut self, section: &str) {
-        self.flush();
         self.text += &format!("\n## [{section}]\n");
         section.clone_into(&mut self.section);
         self.paragraphs();
@@ -102,12 +105,15 @@ impl Pages {
             .collect();
         let meaning = std::mem::take(&mut self.meaning).join("\n");
         self.text += &format!(
-            "\n### {}\n\n{}\n\nDefault: {}. Variable: {}.\n",
+            "\n### {}\n\n{}\n\nDefault: {}.",
             names.join(", "),
             meaning.trim_start_matches("... "),
             defaults.join(", "),
-            variables.join(", ")
         );
+        self.text += &match self.is_list {
+            true => "\n".to_owned(),
+            false => format!(" Variable: {}.\n", variables.join(", ")),
+        };
     }
 
     fn finish(mut self) -> String {
@@ -120,7 +126,11 @@ impl Pages {
 }
 
 fn section(text: &str) -> Option<&str> {
-    text.strip_prefix('[')?.strip_suffix(']')
+    let name = text.strip_prefix('[')?.strip_suffix(']')?;
+    let inner = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    Some(inner.unwrap_or(name))
 }
 
 fn key(text: &str) -> Option<(&str, &str)> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::values;
 
-/// `[webhooks]`: what a program elsewhere is told over HTTP ([`crate::webhooks`]).
+/// `[webhooks]`: what a program elsewhere is told over HTTP; `docs/backends.md` is the guide.
 ///
 /// Nobody is told anything unless it has an address.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -80,7 +80,7 @@ pub enum WebhookEvent {
     RoomVacated,
 }
 
-/// What requests to a program elsewhere, or tokens, are signed with. `Debug` does not show it.
+/// What requests to a program elsewhere are signed with. `Debug` does not show it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -48,7 +48,7 @@ impl Arrivals {
 
     /// Counts a new connection as long as it is silent, or turns it away.
     pub(super) fn admit(&self, stream: &TcpStream) -> Option<Silent> {
-        let limit = self.server.config().limits.silent_connections;
+        let limit = self.server.shared().limits().silent_connections;
         if self.n_silent.fetch_add(1, Ordering::Relaxed) >= limit {
             self.n_silent.fetch_sub(1, Ordering::Relaxed);
             let shared = self.server.shared();

@@ -1,5 +1,7 @@
 //! What handler actors receive.
 
+use std::sync::atomic::Ordering;
+
 use actix::Message;
 use bytestring::ByteString;
 
@@ -118,12 +120,23 @@ impl<T: 'static> Message for On<T> {
 }
 
 /// A socket is about to leave its rooms: [`Socket::rooms`] still names them, until this is dropped.
+///
+/// A server that [ends](crate::Server::drain) waits for that too: who has to tell somebody else of the end keeps it until
+/// that is done.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Disconnecting {
     /// The socket, connected no more.
     pub socket: Socket,
     /// Why.
     pub reason: DisconnectReason,
+}
+
+impl Disconnecting {
+    pub(crate) fn new(socket: Socket, reason: DisconnectReason) -> Self {
+        socket.shared().n_leaving.fetch_add(1, Ordering::AcqRel);
+        Self { socket, reason }
+    }
 }
 
 impl Message for Disconnecting {
@@ -133,6 +146,8 @@ impl Message for Disconnecting {
 impl Drop for Disconnecting {
     fn drop(&mut self) {
         self.socket.forget_rooms();
+        let n_leaving = &self.socket.shared().n_leaving;
+        n_leaving.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -4,16 +4,14 @@ mod client;
 mod lanes;
 mod outage;
 mod signature;
-mod value;
-
-pub(crate) use client::{Endpoint, OutboundError, Request};
-pub(crate) use lanes::Lanes;
-pub(crate) use outage::Outage;
-pub(crate) use value::{from_json, to_json};
 
 use std::time::{Duration, SystemTime};
 
 use crate::config::Config;
+
+pub(crate) use client::{Endpoint, OutboundError, Request};
+pub(crate) use lanes::Lanes;
+pub(crate) use outage::Outage;
 
 /// By which name receivers know this server.
 pub(crate) fn node_name(config: &Config) -> String {

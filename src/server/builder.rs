@@ -274,6 +274,7 @@ impl ServerBuilder {
             live: Live::new(&config),
             has_one_worker: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
+            n_leaving: AtomicUsize::new(0),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),
             per_ip: Mutex::default(),

@@ -37,7 +37,8 @@ impl Server {
     /// 3. All sockets get the event `shutdown.notice_event`, if it has a name.
     /// 4. The sessions end, evenly spread over `shutdown.spread`, each with what was queued for it before.
     /// 5. The cluster is left: all subscriptions, what Redis has of the membership, the lease.
-    /// 6. Webhooks that wait are delivered, as far as the time allows.
+    /// 6. Handlers hear of the last ends ([`Disconnecting`](crate::Disconnecting)), and webhooks that wait are delivered, as
+    ///    far as the time allows.
     pub async fn drain(&self) -> usize {
         let config = &self.0.config.shutdown;
         let end = Instant::now() + config.timeout;
@@ -61,9 +62,8 @@ impl Server {
         };
         self.leave_cluster(end.saturating_duration_since(Instant::now()))
             .await;
-        // Behind the sessions and the cluster, which bring the last ones; what listens needs its moment still.
-        self.finish_webhooks((end - moment).saturating_duration_since(Instant::now()))
-            .await;
+        // What listens needs its moment still.
+        self.all_told(end - moment).await;
         n_cut
     }
 
@@ -106,6 +106,23 @@ impl Server {
         while self.n_sessions() > 0 || carrier::n_goodbyes() > 0 {
             look.tick().await;
         }
+    }
+
+    /// Waits until handlers have heard of all ends, and programs elsewhere too; it is behind the sessions and the cluster,
+    /// which bring the last ones.
+    async fn all_told(&self, end: Instant) {
+        let told = async {
+            let mut look = tokio::time::interval(Duration::from_millis(10));
+            while self.0.n_leaving.load(Ordering::Acquire) > 0 {
+                look.tick().await;
+            }
+        };
+        if tokio::time::timeout_at(end.into(), told).await.is_err() {
+            let n_sockets = self.0.n_leaving.load(Ordering::Acquire);
+            log::error!("a handler has not heard of all ends sockets={n_sockets}");
+        }
+        self.finish_webhooks(end.saturating_duration_since(Instant::now()))
+            .await;
     }
 
     /// How many sessions were still there.

@@ -23,7 +23,7 @@ impl Server {
                 return here;
             }
             let cluster = shared.cluster.as_ref()?;
-            if name.len() > shared.config.limits.namespace_name_bytes
+            if name.len() > shared.limits().namespace_name_bytes
                 || cluster.count_listeners(&name).await.ok()? == 0
             {
                 return None;

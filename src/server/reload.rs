@@ -12,7 +12,13 @@ use crate::http::origin::AllowedOrigins;
 use crate::hub::Command;
 
 /// What [`Server::reload`] carries out, with `log.filter`, which belongs to the program: sections, and keys.
-const LIVE: &[&str] = &["cors", "limits", "log.filter", "security.allowed_origins"];
+const LIVE: &[&str] = &[
+    "api.keys",
+    "cors",
+    "limits",
+    "log.filter",
+    "security.allowed_origins",
+];
 
 /// What it does not, of these sections: it was given to others at the start.
 const FIXED: &[&str] = &["limits.handler_queue", "limits.time_to_complete_head"];
@@ -52,7 +58,8 @@ impl Reload {
 }
 
 impl Server {
-    /// Takes over what can change while a server runs: `[cors]`, `security.allowed_origins`, and `[limits]` without `handler_queue` and
+    /// Takes over what can change while a server runs: `[cors]`, `security.allowed_origins`, the keys of `[api]` (which is
+    /// there at all if it had one at the start), and `[limits]` without `handler_queue` and
     /// `time_to_complete_head`. The rest of `config` is not looked at.
     ///
     /// Nobody is ended by a lower limit: who is above it stays, and can have no more. Limits of single packets and messages
@@ -67,6 +74,7 @@ impl Server {
         let origins = AllowedOrigins::new(&config);
         origins.warn();
         live.origins.store(Arc::new(origins));
+        self.set_api_keys(config.api.keys);
         let outbox_bytes = config.limits.outbox_bytes;
         live.limits.store(Arc::new(config.limits));
         self.0.to_all_hubs(|| Command::OutboxLimit(outbox_bytes));

@@ -81,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) has_one_worker: AtomicBool,
     /// Set once, before the sessions are told to end: nobody comes in any more.
     pub(crate) is_ending: AtomicBool,
+    /// Sockets whose handlers have not heard everything of their end yet.
+    pub(crate) n_leaving: AtomicUsize,
     pub(super) n_connections: AtomicUsize,
     /// Those of them that have not joined a namespace yet.
     pub(super) n_half_open: AtomicUsize,

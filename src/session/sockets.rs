@@ -369,10 +369,7 @@ impl Session {
             socket.id()
         );
         let kept = Arc::clone(socket);
-        let ended = Disconnecting {
-            socket: Socket::from(Arc::clone(socket)),
-            reason,
-        };
+        let ended = Disconnecting::new(Socket::from(Arc::clone(socket)), reason);
         if let Some(webhooks) = &self.server.webhooks {
             webhooks.disconnected(&ended.socket, reason);
         }
@@ -448,10 +445,7 @@ impl Drop for Verdict {
                 .socket
                 .end_reason()
                 .unwrap_or(DisconnectReason::TransportClose);
-            handler.disconnected(Disconnecting {
-                socket: self.socket.clone(),
-                reason,
-            });
+            handler.disconnected(Disconnecting::new(self.socket.clone(), reason));
         }
     }
 }

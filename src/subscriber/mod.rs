@@ -1,7 +1,8 @@
 //! # Subscriber
 //! Owns: the subscribe connection; which channels are wanted.
 //! Runs: one per server, on the arbiter of the pub/sub connections.
-//! Receives: messages of the cluster; [`NamespaceChanged`], [`RoomChanged`], [`Confirm`], [`Visit`], [`Leave`].
+//! Receives: messages of the cluster; [`NamespaceChanged`], [`RoomChanged`], [`Confirm`], [`Visit`],
+//! [`StopAnswering`], [`Leave`].
 //! Sends: one [`Command`](crate::hub::Command) per hub and message; questions and answers to the registry.
 //! Stops: with its arbiter. Never: delivers to a session itself.
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::namespace::{Room, Socket};
-use crate::outbound::to_json;
+use crate::protocol::binary_json::to_json;
 use crate::protocol::engineio::Transport;
 use crate::protocol::socketio::Value;
 

@@ -93,7 +93,7 @@ fn sessions(text: &mut Exposition, shared: &Shared, workers: &Workers) {
         "Sessions that have not joined a namespace yet.",
     )
     .is(shared.n_half_open());
-    let limit = shared.config.limits.connections;
+    let limit = shared.limits().connections;
     if limit < usize::MAX {
         text.gauge(
             "greenroom_sessions_limit",

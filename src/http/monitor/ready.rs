@@ -26,7 +26,7 @@ fn of_one(server: &Server) -> Vec<String> {
         reasons.push("shutting down".to_owned());
     }
     reasons.extend(server.trouble());
-    let limits = &shared.config.limits;
+    let limits = shared.limits();
     for (name, n, limit) in [
         ("connections", server.n_sessions(), limits.connections),
         ("half_open", shared.n_half_open(), limits.half_open),

@@ -22,7 +22,8 @@ api = schemathesis.openapi.from_path(DESCRIPTION)
 
 @pytest.fixture(scope="module")
 def program():
-    server = Server("program", GREENROOM_API__KEYS=KEY, GREENROOM_SERVER__SHUTDOWN_TIMEOUT="1s").start()
+    ends_soon = {"GREENROOM_SHUTDOWN__TIMEOUT": "3s", "GREENROOM_SHUTDOWN__SPREAD": "0s"}
+    server = Server("program", GREENROOM_API__KEYS=KEY, **ends_soon).start()
     yield server
     server.stop()
 
