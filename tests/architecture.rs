@@ -19,7 +19,6 @@ const LAYERS: &[(&str, &str)] = &[
     ("redis", "connections; does not know what is said on them"),
     ("metrics", "names counters; knows nobody"),
     ("rates", "pure: how far over a rate a client is"),
-    ("auth", "tokens and keys; knows no socket"),
     (
         "throttle",
         "keeps lines of the log from repeating; knows nobody",
@@ -32,6 +31,7 @@ const LAYERS: &[(&str, &str)] = &[
         "outbound",
         "requests to programs elsewhere; does not know what is said in them",
     ),
+    ("auth", "tokens and keys; knows no socket"),
     (
         "carrier",
         "moves the bytes of a WebSocket; does not know what a packet is",

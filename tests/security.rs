@@ -272,3 +272,18 @@ fn settings_that_contradict_each_other_are_refused() {
     let err = mounted.validated().unwrap_err().to_string();
     assert!(err.contains("needs server.carrier"), "{err}");
 }
+
+#[test]
+fn origins_change_while_the_server_runs() {
+    on_actix(async {
+        let (listening, _hearing) = listening(Config::default()).await;
+        let page = from_page("https://b.example");
+        assert_eq!(shake(&listening, "polling", &page).await.0, 403);
+        let mut config = Config::default();
+        config.security.allowed_origins = vec!["https://b.example".to_owned()];
+        listening.server.reload(config).unwrap();
+        assert_eq!(shake(&listening, "polling", &page).await.0, 200);
+        listening.server.reload(Config::default()).unwrap();
+        assert_eq!(shake(&listening, "websocket", &page).await.0, 403);
+    });
+}

@@ -186,6 +186,8 @@ fn a_hangup_says_what_waits_for_a_restart() {
 fn a_file_that_is_wrong_is_refused_and_told_in_one_line() {
     let (mut program, folder) = greenroom("[limits]\nconnections = 1");
     for (settings, why) in [
+        // The first: what other errors begin with too.
+        ("[limits", "TOML parse error"),
         (
             "[limits]\nconections = 1",
             "unknown key `conections`: did you mean `connections`?",
@@ -194,7 +196,6 @@ fn a_file_that_is_wrong_is_refused_and_told_in_one_line() {
             "[limits]\nconnections = 5\n[server]\nworkers = 5000",
             "server.workers is 5000",
         ),
-        ("[limits", "TOML parse error"),
     ] {
         reload(&program, &folder, settings);
         let line = program.logged(why);

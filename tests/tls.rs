@@ -352,5 +352,5 @@ fn the_carrier_that_cannot_is_refused() {
     assert!(err.contains("needs server.carrier = \"mounted\""), "{err}");
     config.tls.key = "".into();
     let err = config.validated().unwrap_err().to_string();
-    assert!(err.contains("tls.key is empty"), "{err}");
+    assert!(err.contains("tls.cert is given without tls.key"), "{err}");
 }

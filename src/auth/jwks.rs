@@ -5,16 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
 use tokio::sync::{mpsc, watch};
 
 use super::keys::{Keys, read_set};
-use crate::config::{ConfigError, JwtConfig};
+use crate::config::{ConfigError, JwtConfig, Secret};
 use crate::metrics::{Counter, Metrics};
+use crate::outbound::Endpoint;
 
 const KEY: &str = "auth.jwt.jwks";
 /// No set is larger.
@@ -25,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 enum Place {
     File(PathBuf),
-    Url(Uri, Client<HttpsConnector<HttpConnector>, Empty<Bytes>>),
+    Url(Endpoint),
 }
 
 /// Asks for the keys to be read again. When it is dropped, they are not read any more.
@@ -46,19 +42,14 @@ impl Source {
         let wrong = |problem: String| ConfigError::Value { key: KEY, problem };
         let is_url = config.jwks.contains("://");
         let place = if is_url {
-            let uri: Uri = config
-                .jwks
-                .parse()
-                .ok()
-                .filter(|uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")))
-                .filter(|uri| uri.host().is_some())
-                .ok_or_else(|| wrong(format!("is `{}`, which is no URL", config.jwks)))?;
-            if uri.scheme_str() == Some("http") {
+            if config.jwks.starts_with("http:") {
                 log::warn!(
                     "the keys of tokens come over http: who can change them on their way lets anybody in"
                 );
             }
-            Place::Url(uri, client().map_err(|err| wrong(err.to_string()))?)
+            let endpoint =
+                Endpoint::new(&config.jwks, Secret::default(), "", PATIENCE, LARGEST_SET);
+            Place::Url(endpoint.map_err(|err| wrong(format!("cannot be fetched: {err}")))?)
         } else {
             let path = PathBuf::from(&config.jwks);
             let json = std::fs::read(&path).map_err(|source| ConfigError::Read {
@@ -139,10 +130,8 @@ impl Reader {
 
     /// Whether the keys are there; if not, those of before stay.
     async fn read(&self, was_well: bool) -> bool {
-        let read = match tokio::time::timeout(PATIENCE, self.place.read()).await {
-            Ok(read) => read.and_then(|json| read_set(&json)),
-            Err(_) => Err(format!("nothing came in {PATIENCE:?}")),
-        };
+        let read = self.place.read().await;
+        let read = read.and_then(|json| read_set(&json));
         match read {
             Ok(keys) => {
                 if !was_well {
@@ -168,35 +157,7 @@ impl Place {
             Self::File(path) => std::fs::read(path)
                 .map(Bytes::from)
                 .map_err(|err| err.to_string()),
-            Self::Url(uri, client) => {
-                let response = client.get(uri.clone()).await.map_err(causes)?;
-                if response.status() != 200 {
-                    return Err(format!("the answer is {}", response.status()));
-                }
-                let body = Limited::new(response.into_body(), LARGEST_SET);
-                let body = body.collect().await.map_err(|err| err.to_string())?;
-                Ok(body.to_bytes())
-            }
+            Self::Url(endpoint) => endpoint.get().await.map_err(|err| err.to_string()),
         }
     }
-}
-
-fn client() -> std::io::Result<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>> {
-    let connector = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
-        .https_or_http()
-        .enable_http1()
-        .build();
-    Ok(Client::builder(TokioExecutor::new()).build(connector))
-}
-
-/// An error with its causes, the innermost of which is the one that helps.
-fn causes(err: impl std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text = format!("{text}: {err}");
-        cause = err.source();
-    }
-    text
 }

@@ -27,8 +27,8 @@ pub(crate) struct Key {
 enum Material {
     Hs256(hmac::Key),
     Rs256 {
-        n: Vec<u8>,
-        e: Vec<u8>,
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
     },
     /// As DER of PKCS#1.
     Rs256Der(Vec<u8>),
@@ -59,8 +59,11 @@ impl Material {
         };
         let verified = match self {
             Self::Hs256(key) => hmac::verify(key, message, signed),
-            Self::Rs256 { n, e: exponent } => signature::RsaPublicKeyComponents { n, e: exponent }
-                .verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signed),
+            Self::Rs256 { modulus, exponent } => signature::RsaPublicKeyComponents {
+                n: modulus,
+                e: exponent,
+            }
+            .verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signed),
             Self::Rs256Der(der) => by(&signature::RSA_PKCS1_2048_8192_SHA256, der),
             Self::Es256(point) => by(&signature::ECDSA_P256_SHA256_FIXED, point),
             Self::EdDsa(key) => by(&signature::ED25519, key),
@@ -111,12 +114,15 @@ impl Key {
         let material = match (&jwk.algorithm, key.kind()) {
             (
                 AlgorithmParameters::RSA(_),
-                DecodingKeyKind::RsaModulusExponent { n, e: exponent },
+                DecodingKeyKind::RsaModulusExponent {
+                    n: modulus,
+                    e: exponent,
+                },
             ) => {
                 // 2048 bits: ring takes none that is shorter.
-                (n.len() >= 256).then(|| Material::Rs256 {
-                    n: n.clone(),
-                    e: exponent.clone(),
+                (modulus.len() >= 256).then(|| Material::Rs256 {
+                    modulus: modulus.clone(),
+                    exponent: exponent.clone(),
                 })
             }
             (AlgorithmParameters::EllipticCurve(ec), DecodingKeyKind::SecretOrDer(point))

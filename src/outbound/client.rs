@@ -1,4 +1,4 @@
-//! One address that is posted to.
+//! One address that is posted to, or read from.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,9 @@ use crate::error::Error;
 /// How long a connection that nobody uses is kept: less than the two seconds that common servers keep theirs, so that a
 /// request does not meet one that is about to be closed.
 const KEPT_IDLE: Duration = Duration::from_millis(1500);
+
+/// Who asks.
+const AGENT: &str = concat!("greenroom/", env!("CARGO_PKG_VERSION"));
 
 /// Why a request has no answer that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -126,15 +129,35 @@ impl Endpoint {
         answered.await.unwrap_or(Err(OutboundError::Timeout))
     }
 
+    /// Gets what is at the address, unsigned.
+    ///
+    /// # Errors
+    /// As [`Endpoint::post`].
+    pub(crate) async fn get(&self) -> Result<Bytes, OutboundError> {
+        let got = async {
+            let request = hyper::Request::builder()
+                .uri(self.uri()?)
+                .header(USER_AGENT, AGENT)
+                .body(Full::default())
+                .map_err(|err| broken(&err))?;
+            self.answer(request).await
+        };
+        let got = tokio::time::timeout(self.0.timeout, got);
+        got.await.unwrap_or(Err(OutboundError::Timeout))
+    }
+
+    fn uri(&self) -> Result<Uri, OutboundError> {
+        self.0.url.parse().map_err(|err| broken(&err))
+    }
+
     async fn exchange(&self, request: &Request) -> Result<Bytes, OutboundError> {
         let inner = &*self.0;
-        let broken = |err: &dyn std::error::Error| OutboundError::Unreachable(explained(err));
-        let uri: Uri = inner.url.parse().map_err(|err| broken(&err))?;
+        let uri = self.uri()?;
         let mut head = hyper::Request::builder()
             .method(Method::POST)
             .uri(uri)
             .header(CONTENT_TYPE, "application/json")
-            .header(USER_AGENT, concat!("greenroom/", env!("CARGO_PKG_VERSION")))
+            .header(USER_AGENT, AGENT)
             .header("Greenroom-Id", &request.id)
             .header("Greenroom-Node", &inner.node);
         if !inner.secret.is_empty() {
@@ -145,6 +168,11 @@ impl Endpoint {
         let request = head
             .body(Full::new(request.body.clone()))
             .map_err(|err| broken(&err))?;
+        self.answer(request).await
+    }
+
+    async fn answer(&self, request: hyper::Request<Full<Bytes>>) -> Result<Bytes, OutboundError> {
+        let inner = &*self.0;
         let response = inner.client.request(request).await;
         let (head, body) = response.map_err(|err| broken(&err))?.into_parts();
         if !head.status.is_success() {
@@ -160,6 +188,10 @@ impl Endpoint {
             Err(err) => Err(broken(&*err)),
         }
     }
+}
+
+fn broken(err: &dyn std::error::Error) -> OutboundError {
+    OutboundError::Unreachable(explained(err))
 }
 
 /// An error with its causes.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Checked, SHORTEST, ensure, lasts, origins, within};
-use crate::config::syntax::is_free_event;
+use crate::config::syntax::{is_free_event, is_http_url};
 use crate::config::{
     Carrier, Config, JwtConfig, Rate, RatesConfig, SecurityConfig, ServerConfig, TlsConfig,
 };
@@ -18,13 +18,14 @@ pub(super) fn all(config: &mut Config) -> Checked {
 fn tls(tls: &TlsConfig, server: &ServerConfig) -> Checked {
     let is_empty = |path: &std::path::Path| path.as_os_str().is_empty();
     ensure(
-        is_empty(&tls.cert) == is_empty(&tls.key),
-        if is_empty(&tls.key) {
-            "tls.key"
-        } else {
-            "tls.cert"
-        },
-        "is empty; certificate and key are given together",
+        is_empty(&tls.cert) || !is_empty(&tls.key),
+        "tls.cert",
+        "is given without tls.key; they belong together",
+    )?;
+    ensure(
+        is_empty(&tls.key) || !is_empty(&tls.cert),
+        "tls.key",
+        "is given without tls.cert; they belong together",
     )?;
     ensure(
         !tls.is_on() || server.carrier == Carrier::Mounted,
@@ -66,6 +67,11 @@ fn jwt(jwt: &JwtConfig) -> Checked {
         n_keys < 2,
         "auth.jwt",
         "has several of secret, public_key and jwks; it has one",
+    )?;
+    ensure(
+        !jwt.jwks.contains("://") || is_http_url(&jwt.jwks),
+        "auth.jwt.jwks",
+        format!("is `{}`, which is no URL of http or https", jwt.jwks),
     )?;
     for name in &jwt.namespaces {
         let plain = name.strip_suffix('*').unwrap_or(name);
