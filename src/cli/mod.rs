@@ -29,7 +29,7 @@ pub(crate) use failure::Failure;
 /// directory; from the defaults. RUST_LOG says what is logged, whatever log.filter says.
 ///
 /// Signals: SIGTERM and ctrl-c see the clients off, as [shutdown] in the configuration says; a second one ends at once.
-/// SIGHUP reads the settings again, and takes over [limits], [cors], api.keys and log.filter.
+/// SIGHUP reads the settings again, and takes over limits, origins, keys, the log filter and what is in the files of certificates.
 ///
 /// Exit codes: 0 done, 1 failed (Redis cannot be reached, the port is taken), 2 wrong settings or a wrong command line, 3
 /// told to end, and cut off who was still there when the time (shutdown.timeout) was over, or at a second signal.
