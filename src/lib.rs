@@ -123,7 +123,23 @@
 //!
 //! [`backend`] is a handler as anybody could write one: a relay per worker, which posts what sockets do and carries out the
 //! answers. Webhooks are told by session and registry, whatever the handlers are; a courier on a thread of its own delivers
-//! them. Both go through `outbound`, the one place that makes requests. Neither is on the delivery path.
+//! them. Both go through `outbound`, the one place that makes requests. Neither is on the delivery path. The [`api()`] is
+//! the other way round: commands of a backend, carried out by [`Server`], [`Namespace`] and [`Broadcast`] as anybody would.
+//! [`Observer`] asks a cluster without being a server of it.
+//!
+//! ## Who comes in
+//!
+//! In this order, and the first refusal ends it: the number of connections that are silent (`http/arrivals`), a PROXY
+//! header or TLS where they are on, the origin of the page, the address's rate, the hooks of the program, the caps on
+//! connections; then for each namespace its token (`auth`), middleware and handler. An address is that of the client only if
+//! `http/proxies` believes who says so. `rates` weighs each packet before it is looked at, with buckets that the session
+//! owns; those of an address are shared by its sessions.
+//!
+//! ## From start to end
+//!
+//! [`config::Source`] says where settings are from, so that SIGHUP can read them again: what may change is in `server/reload`,
+//! behind pointers that are swapped; the rest is as it was at the start. `http/ending` hears the signals, `server/drain` is the
+//! end, step by step. [`monitoring`] tells others how it goes, and `http/systemd` the service manager.
 //!
 //! ## Redis
 //!
@@ -148,9 +164,8 @@
 //! ## Bounds
 //!
 //! Every buffer that a peer can fill has a cap in [`config::Limits`], and one that a backend can fill in
-//! [`config::ApiConfig`]. A client whose handler is full is not
-//! read until there is room; one that does not read is ended when its outbox is full. Refusals are counted by
-//! cause ([`Server::counters`]). What is frequent (packets, events, deliveries) each hub counts for itself, in plain numbers;
+//! [`config::ApiConfig`]. A client whose handler is full is not read until there is room; one that does not read is ended
+//! when its outbox is full. Refusals are counted by cause ([`Server::counters`]). What is frequent (packets, events, deliveries) each hub counts for itself, in plain numbers;
 //! hubs are asked for them when somebody reads [the metrics](monitoring).
 //!
 //! ## What is hot
