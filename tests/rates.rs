@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use support::tcp::{
     Listening, Ws, get, http, join_polling, listen, listening, on_both_carriers, post,
 };
-use support::{Hearing, counter, on_actix, within};
+use support::{Hearing, counter, eventually, on_actix, within};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -233,6 +233,37 @@ impl Connection for Told {
         // The test may be over.
         let _ = self.0.send(format!("{message:?}"));
     }
+}
+
+#[test]
+fn rates_that_change_hold_for_who_comes_after_that() {
+    on_actix(async {
+        let (listening, mut hearing) = listening(Config::default()).await;
+        let (mut before, _) = Ws::join(&listening, json!({})).await;
+        hearing.connected().await;
+        // CONNECT is one of them.
+        let slow = dropping(|config| config.rates.session_events = at_once(2));
+        listening.server.reload(slow.clone()).unwrap();
+        let (mut after, _) = Ws::join(&listening, json!({})).await;
+        hearing.connected().await;
+        for (ws, passed) in [(&mut before, &["one", "two"][..]), (&mut after, &["one"])] {
+            for name in ["one", "two"] {
+                ws.send(&format!("42[\"{name}\"]")).await;
+            }
+            heard(&mut hearing, passed).await;
+        }
+        let n_dropped = || counter(&listening.server, "rate_dropped");
+        eventually("one is dropped", || n_dropped() == 1).await;
+
+        // The same again gives nobody a full bucket.
+        let address = dropping(|config| config.rates.address_handshakes = at_once(1));
+        listening.server.reload(address.clone()).unwrap();
+        assert_eq!(http(&listening, &get("")).await.0, 200);
+        listening.server.reload(address).unwrap();
+        assert_eq!(http(&listening, &get("")).await.0, 429);
+        listening.server.reload(Config::default()).unwrap();
+        assert_eq!(http(&listening, &get("")).await.0, 200);
+    });
 }
 
 #[test]

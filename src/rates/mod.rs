@@ -122,9 +122,38 @@ impl Limit {
     }
 }
 
+/// The rates of a server as they are now.
+#[derive(Debug, Default)]
+pub(crate) struct RatesNow {
+    /// As they are written.
+    config: RatesConfig,
+    /// None if all are off.
+    rates: Option<Arc<Rates>>,
+}
+
+impl RatesNow {
+    /// Those of settings that are validated.
+    pub(crate) fn new(config: &RatesConfig) -> Self {
+        Self {
+            config: config.clone(),
+            rates: Rates::new(config),
+        }
+    }
+
+    /// Whether these are them already: then the buckets of addresses stay as they are.
+    pub(crate) fn is_of(&self, config: &RatesConfig) -> bool {
+        self.config == *config
+    }
+
+    pub(crate) const fn get(&self) -> Option<&Arc<Rates>> {
+        self.rates.as_ref()
+    }
+}
+
 /// The rates of a server.
 #[derive(Debug)]
 pub(crate) struct Rates {
+    notice_event: String,
     events: Option<Limit>,
     bytes: Option<Limit>,
     /// By the name of the event: the place of its bucket in [`Meters`].
@@ -137,7 +166,7 @@ pub(crate) struct Rates {
 
 impl Rates {
     /// Those of settings that are validated; `None` if all are off.
-    pub(crate) fn new(config: &RatesConfig) -> Option<Self> {
+    fn new(config: &RatesConfig) -> Option<Arc<Self>> {
         let limit = |rate| {
             Limit::new(
                 rate,
@@ -148,6 +177,7 @@ impl Rates {
         };
         let names = config.events.keys().cloned();
         let rates = Self {
+            notice_event: config.notice_event.clone(),
             events: config.session_events.map(limit),
             bytes: config.session_bytes.map(limit),
             names: names.enumerate().map(|(at, name)| (name, at)).collect(),
@@ -160,7 +190,7 @@ impl Rates {
             addresses: Addresses::default(),
         };
         let is_on = rates.meters_sessions() || rates.address_handshakes.is_some();
-        is_on.then_some(rates)
+        is_on.then(|| Arc::new(rates))
     }
 
     fn meters_sessions(&self) -> bool {
@@ -180,10 +210,11 @@ impl Rates {
     }
 
     /// The buckets of a new session; `None` if it needs none.
-    pub(crate) fn meters(&self, address: Option<IpAddr>) -> Option<Box<Meters>> {
+    pub(crate) fn meters(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Box<Meters>> {
         self.meters_sessions().then(|| {
             let address = address.filter(|_| self.address_events.is_some());
             Box::new(Meters {
+                rates: Arc::clone(self),
                 events: 0,
                 bytes: 0,
                 named: vec![0; self.named.len()].into(),
@@ -195,9 +226,10 @@ impl Rates {
     }
 }
 
-/// The buckets of a session.
+/// The buckets of a session, which keeps the rates under which it began.
 #[derive(Debug)]
 pub(crate) struct Meters {
+    rates: Arc<Rates>,
     events: u64,
     bytes: u64,
     named: Box<[u64]>,
@@ -218,6 +250,11 @@ pub(crate) struct Judged {
 }
 
 impl Meters {
+    /// The event that a client gets when it enters a step of the ladder; empty if none.
+    pub(crate) fn notice_event(&self) -> &str {
+        &self.rates.notice_event
+    }
+
     /// Bytes have come that belong to the next packet.
     pub(crate) const fn add_bytes(&mut self, n: usize) {
         self.n_bytes = self.n_bytes.saturating_add(n as u64);
@@ -225,7 +262,8 @@ impl Meters {
 
     /// A packet is complete; `event`: the name, if it is one.
     // Hot if a rate is on: integers, and one hash of the name if names have rates.
-    pub(crate) fn charge(&mut self, rates: &Rates, event: Option<&str>, now: u64) -> Judged {
+    pub(crate) fn charge(&mut self, event: Option<&str>, now: u64) -> Judged {
+        let rates = &*self.rates;
         let mut worst = (Verdict::Pass, "");
         let mut note = |verdict: Verdict, limit| {
             if verdict > worst.0 {

@@ -9,7 +9,7 @@ use super::*;
 
 const SECOND: u64 = 1_000_000_000;
 
-fn rates(change: impl FnOnce(&mut RatesConfig)) -> Rates {
+fn rates(change: impl FnOnce(&mut RatesConfig)) -> Arc<Rates> {
     let mut config = RatesConfig::default();
     change(&mut config);
     Rates::new(&config).unwrap()
@@ -34,7 +34,7 @@ fn the_ladder_has_its_steps_where_they_are_set() {
     });
     let mut meters = rates.meters(None).unwrap();
     let verdicts: Vec<_> = (0..21)
-        .map(|_| meters.charge(&rates, None, SECOND).verdict)
+        .map(|_| meters.charge(None, SECOND).verdict)
         .collect();
     let expected = [
         (Verdict::Pass, 11),
@@ -55,7 +55,7 @@ fn news_are_told_once_until_the_client_is_within_its_rate_again() {
     });
     let mut meters = rates.meters(None).unwrap();
     let mut news = |now| {
-        let judged = meters.charge(&rates, None, now);
+        let judged = meters.charge(None, now);
         (judged.verdict, judged.is_news)
     };
     assert_eq!(news(0), (Verdict::Pass, false));
@@ -74,7 +74,7 @@ fn who_is_never_disconnected_gets_what_the_rate_allows() {
     let mut meters = rates.meters(None).unwrap();
     // Three times as fast as allowed, for ten seconds.
     let passed = (0..300)
-        .filter(|n| meters.charge(&rates, None, n * SECOND / 30).verdict < Verdict::Drop)
+        .filter(|n| meters.charge(None, n * SECOND / 30).verdict < Verdict::Drop)
         .count();
     // Half as much again as the burst before the first is dropped.
     assert_eq!(passed, 100 + 15 - 1);
@@ -99,7 +99,7 @@ fn the_limit_that_is_met_is_named() {
         (None, 61, (Verdict::Drop, "session_bytes")),
     ] {
         meters.add_bytes(n_bytes);
-        let judged = meters.charge(&rates, event, 0);
+        let judged = meters.charge(event, 0);
         assert_eq!((judged.verdict, judged.limit), expected);
     }
 }
@@ -113,10 +113,10 @@ fn sessions_of_an_address_share_its_bucket() {
     let meters = |last| rates.meters(Some([192, 0, 2, last].into())).unwrap();
     let (mut ada, mut bob, mut eve) = (meters(1), meters(1), meters(2));
     let now = now();
-    assert_eq!(ada.charge(&rates, None, now).verdict, Verdict::Pass);
-    assert_eq!(bob.charge(&rates, None, now).verdict, Verdict::Pass);
-    assert_eq!(ada.charge(&rates, None, now).verdict, Verdict::Drop);
-    assert_eq!(eve.charge(&rates, None, now).verdict, Verdict::Pass);
+    assert_eq!(ada.charge(None, now).verdict, Verdict::Pass);
+    assert_eq!(bob.charge(None, now).verdict, Verdict::Pass);
+    assert_eq!(ada.charge(None, now).verdict, Verdict::Drop);
+    assert_eq!(eve.charge(None, now).verdict, Verdict::Pass);
 }
 
 #[test]

@@ -23,7 +23,6 @@ use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::outbound;
 use crate::protocol::engineio::SidPrefix;
 use crate::protocol::socketio::{Dialect, is_reserved_event};
-use crate::rates::Rates;
 use crate::recovery::Recovery;
 use crate::redis::Endpoints;
 use crate::webhooks::Webhooks;
@@ -258,7 +257,6 @@ impl ServerBuilder {
                 .then(|| Recovery::new(&config.recovery)),
             strays: strays(cluster.as_ref()),
             certificates: Certificates::new(&config.tls)?,
-            rates: Rates::new(&config.rates),
             auth: Auth::new(&config.auth.jwt, &metrics)?.map(Arc::new),
             cluster,
             sid_prefix,

@@ -10,6 +10,7 @@ use crate::config::{Config, ConfigError, Limits, Settings};
 use crate::http::cors::CorsNow;
 use crate::http::origin::AllowedOrigins;
 use crate::hub::Command;
+use crate::rates::RatesNow;
 
 /// What [`Server::reload`] carries out, with `log.filter`, which belongs to the program: sections, and keys.
 const LIVE: &[&str] = &[
@@ -19,6 +20,7 @@ const LIVE: &[&str] = &[
     "cors",
     "limits",
     "log.filter",
+    "rates",
     "security.allowed_origins",
 ];
 
@@ -31,6 +33,7 @@ pub(crate) struct Live {
     pub(super) limits: ArcSwap<Limits>,
     pub(super) cors: CorsNow,
     pub(super) origins: ArcSwap<AllowedOrigins>,
+    pub(super) rates: ArcSwap<RatesNow>,
 }
 
 impl Live {
@@ -39,6 +42,7 @@ impl Live {
             limits: ArcSwap::from_pointee(config.limits.clone()),
             cors: CorsNow::new(&config.cors),
             origins: ArcSwap::from_pointee(AllowedOrigins::new(config)),
+            rates: ArcSwap::from_pointee(RatesNow::new(&config.rates)),
         }
     }
 }
@@ -61,12 +65,12 @@ impl Reload {
 
 impl Server {
     /// Takes over what can change while a server runs: `[cors]`, `security.allowed_origins`, the keys of `[api]` (which is
-    /// there at all if it had one at the start), `secret` or `public_key` of `[auth.jwt]`, and `[limits]` without
+    /// there at all if it had one at the start), `secret` or `public_key` of `[auth.jwt]`, `[rates]`, and `[limits]` without
     /// `handler_queue` and `time_to_complete_head`. The files of `[tls]` are read again. The rest of `config` is not looked
     /// at.
     ///
     /// Nobody is ended by a lower limit: who is above it stays, and can have no more. Limits of single packets and messages
-    /// are those under which a session began.
+    /// are those under which a session began, as are the rates of one.
     ///
     /// # Errors
     /// Something in it is wrong; then nothing has changed.
@@ -92,6 +96,9 @@ impl Server {
         let origins = AllowedOrigins::new(&config);
         origins.warn();
         live.origins.store(Arc::new(origins));
+        if !live.rates.load().is_of(&config.rates) {
+            live.rates.store(Arc::new(RatesNow::new(&config.rates)));
+        }
         self.set_api_keys(config.api.keys);
         let outbox_bytes = config.limits.outbox_bytes;
         live.limits.store(Arc::new(config.limits));

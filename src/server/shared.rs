@@ -28,7 +28,7 @@ use crate::protocol::engineio::{HandshakeError, SidPrefix, Transports};
 use crate::protocol::socketio::{self, Dialect, is_reserved_event};
 use crate::protocol::websocket;
 use crate::publisher::Publisher;
-use crate::rates::{self, Rates};
+use crate::rates::{self, RatesNow};
 use crate::recovery::Recovery;
 use crate::registry::{NODES_EVENT, Registry};
 use crate::subscriber::Subscriber;
@@ -68,8 +68,6 @@ pub(crate) struct Shared {
     pub(crate) certificates: Option<Arc<Certificates>>,
     /// Checks tokens, if a namespace requires one.
     pub(crate) auth: Option<Arc<Auth>>,
-    /// How fast clients may go, if a rate is set.
-    pub(crate) rates: Option<Rates>,
     pub(super) dialect: Dialect,
     pub(crate) tallies: Tallies,
     pub(super) hubs: RwLock<Vec<Option<Arc<HubHandle>>>>,
@@ -130,6 +128,11 @@ impl Shared {
         self.live.origins.load()
     }
 
+    /// How fast clients may go, as it is now.
+    pub(crate) fn rates(&self) -> Guard<Arc<RatesNow>> {
+        self.live.rates.load()
+    }
+
     pub(crate) const fn cors(&self) -> &CorsNow {
         &self.live.cors
     }
@@ -174,7 +177,7 @@ impl Shared {
     /// # Errors
     /// It has opened too many in a short time.
     pub(crate) fn admit_address(&self, handshake: &Handshake) -> Result<(), HandshakeError> {
-        match &self.rates {
+        match self.rates().get() {
             Some(rates) if !rates.admit(handshake.counted_address(), rates::now()) => {
                 self.metrics.count(Counter::RateHandshake);
                 log::debug!("a handshake is refused why=address_handshakes");

@@ -254,9 +254,10 @@ impl Session {
             }
         };
         drop(state);
-        let rates = server.rates.as_ref();
         let address = handshake.counted_address();
-        let meters = rates.and_then(|rates| rates.meters(address));
+        let rates = server.rates();
+        let meters = rates.get().and_then(|rates| rates.meters(address));
+        drop(rates);
         let session = Self {
             meters,
             hub: Rc::clone(hub),

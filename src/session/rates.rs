@@ -62,14 +62,14 @@ impl Session {
     }
 
     fn charge(&mut self, event: Option<&str>) -> Judged {
-        let (Some(meters), Some(rates)) = (&mut self.meters, &self.server.rates) else {
+        let Some(meters) = &mut self.meters else {
             return Judged {
                 verdict: Verdict::Pass,
                 limit: "",
                 is_news: false,
             };
         };
-        let judged = meters.charge(rates, event, rates::now());
+        let judged = meters.charge(event, rates::now());
         let counter = match judged.verdict {
             Verdict::Pass => return judged,
             Verdict::Warn => Counter::RateWarned,
@@ -100,7 +100,10 @@ impl Session {
     }
 
     fn notify(&self, socket: &Socket, judged: Judged) {
-        let event = &self.server.config.rates.notice_event;
+        let event = self
+            .meters
+            .as_ref()
+            .map_or("", |meters| meters.notice_event());
         if !event.is_empty() {
             let action = judged.verdict.as_str();
             let notice = serde_json::json!({ "limit": judged.limit, "action": action });
