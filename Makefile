@@ -49,7 +49,7 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 
 test-rust: static/node_modules/.package-lock.json
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 
 test-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
