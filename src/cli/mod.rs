@@ -36,7 +36,7 @@ pub(crate) use failure::Failure;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct CommandLine {
-    /// Read the settings from this file, in the place of config.toml
+    /// Read the settings from this file [default: config.toml, if it is there]
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Set one key of the configuration: --set engine.ping_interval=10s; may be repeated
@@ -114,10 +114,10 @@ fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
 struct Which {
     /// Address of the Redis that the servers share; others see it in the list of processes, so
     /// better set one with a password in the file or the environment [env: GREENROOM_REDIS__URI,
-    /// REDIS_URL]
+    /// REDIS_URL] [default: none]
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
-    /// What the names of all channels and keys begin with [env: GREENROOM_REDIS__KEY]
+    /// What the names of all channels and keys begin with [env: GREENROOM_REDIS__KEY] [default: socket.io]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 }
