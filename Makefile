@@ -55,23 +55,23 @@ test-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 test-node: servers tests/node_modules/.package-lock.json
-	node --test --test-concurrency=2 --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
+	node --test --test-timeout=900000 --test-concurrency=2 --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
 
 # Most of the time of these files is waiting for others: several at once cost little.
 test-cluster: servers tests/node_modules/.package-lock.json $(VENV)/installed
-	node --test --test-concurrency=4 --test-reporter=spec tests/cluster/*.test.mjs
+	node --test --test-timeout=900000 --test-concurrency=4 --test-reporter=spec tests/cluster/*.test.mjs
 
 test-python: servers tests/node_modules/.package-lock.json $(VENV)/installed
 	PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/python -m pytest tests/clients/python
 
 test-nginx: servers tests/node_modules/.package-lock.json
-	node --test --test-reporter=spec tests/nginx/*.test.mjs
+	node --test --test-timeout=900000 --test-reporter=spec tests/nginx/*.test.mjs
 
 test-deploy: servers tests/node_modules/.package-lock.json $(VENV)/installed
-	node --test --test-reporter=spec tests/deploy/*.test.mjs
+	node --test --test-timeout=900000 --test-reporter=spec tests/deploy/*.test.mjs
 
 test-browser: servers static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
-	node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js
+	node --test --test-timeout=900000 --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js
 
 # In the profile of the tests, which have built most of it: a release build would be minutes more. Both in one go: apart,
 # cargo would build some dependencies twice, with and without the features that tests add.
