@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LEASE: Duration = Duration::from_millis(900);
+const LEASE: Duration = Duration::from_secs(3);
 
 async fn node_with_sockets(server: &Server) -> Node {
     let mut node = server.node("u1", LEASE);
