@@ -10,6 +10,7 @@ use actix_codec::Framed;
 use actix_http::body::BoxBody;
 use actix_http::{HttpService, Request, Response, h1};
 use actix_rt::net::TcpStream;
+use actix_server::{ServerBuilder, ServerServiceFactory};
 use actix_service::{Service, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::web::ServiceConfig;
@@ -44,16 +45,20 @@ pub(crate) fn run(
         shared.has_one_worker.store(workers == 1, Ordering::Relaxed);
     }
     let listening = Listening {
-        address,
-        workers,
-        watch: Watch::new(servers.iter().cloned()),
+        opening: Opening {
+            address,
+            workers,
+            backlog: config.backlog,
+            watch: Watch::new(servers.iter().cloned()),
+            closing: servers.clone(),
+        },
         config,
         routes: with_api(&first, routes),
         servers,
     };
     actix_rt::System::new().block_on(async move {
         // Who watches sees it come up, and sees its last session go.
-        let inside = internal::listen(&listening.config, &listening.watch)?;
+        let inside = internal::listen(&listening.config, &listening.opening.watch)?;
         let ended = match listening.config.carrier {
             Carrier::Direct => listening.direct().await,
             Carrier::Mounted => match first.shared().certificates.clone() {
@@ -81,12 +86,61 @@ fn with_api(
 }
 
 struct Listening<R> {
-    address: String,
-    workers: usize,
+    opening: Opening,
     config: ServerConfig,
     servers: Vec<Server>,
-    watch: Watch,
     routes: R,
+}
+
+/// What every listener does, whatever it serves: it opens, and ends.
+struct Opening {
+    address: String,
+    workers: usize,
+    backlog: u32,
+    watch: Watch,
+    closing: Vec<Server>,
+}
+
+impl Opening {
+    /// Listens, and hands what is accepted to the services that `factory` makes, until the end.
+    async fn serve<F>(self, server: ServerBuilder, factory: F) -> Result<(), Error>
+    where
+        F: ServerServiceFactory<TcpStream>,
+    {
+        let server = server
+            .workers(self.workers)
+            .backlog(self.backlog)
+            .max_concurrent_connections(MAX_CONNECTIONS)
+            .disable_signals()
+            .shutdown_timeout(self.patience())
+            .bind("greenroom", &self.address, factory)
+            .map_err(|source| self.failed(source))?
+            .run();
+        self.until_the_end(server).await
+    }
+
+    /// How many seconds a shutdown waits for requests that are being answered.
+    fn patience(&self) -> u64 {
+        ending::timeout(&self.closing).as_secs().max(1)
+    }
+
+    fn failed(&self, source: std::io::Error) -> Error {
+        Error::Listen {
+            address: self.address.clone(),
+            source,
+        }
+    }
+
+    async fn until_the_end(&self, server: actix_server::Server) -> Result<(), Error> {
+        self.watch.set_listening(true);
+        log::info!(
+            "greenroom {} listens on {} workers={}",
+            env!("CARGO_PKG_VERSION"),
+            self.address,
+            self.workers
+        );
+        ending::run(server, &self.closing).await
+    }
 }
 
 impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
@@ -112,21 +166,19 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
     /// Who answers questions about the servers on this listener, if nobody does on one of his own.
     fn watch_here(&self) -> Option<Watch> {
         let is_here = self.config.internal_port.is_none();
-        is_here.then(|| self.watch.clone())
+        is_here.then(|| self.opening.watch.clone())
     }
 
     async fn direct(self) -> Result<(), Error> {
         let watch_here = self.watch_here();
         let Self {
-            address,
-            workers,
-            config,
+            opening,
             servers,
-            watch,
             routes,
+            ..
         } = self;
-        let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
-        let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let head_timeout = head_timeout(&servers);
+        let arrivals = Arrivals::new(servers[0].clone(), head_timeout);
         let server = actix_server::Server::build();
         let ends = server.graceful_shutdown_signal();
         let factory = move || {
@@ -176,35 +228,20 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 .h1(past_app);
             fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
         };
-        let server = server
-            .workers(workers)
-            .backlog(config.backlog)
-            .max_concurrent_connections(MAX_CONNECTIONS)
-            .disable_signals()
-            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
-            .bind("greenroom", &address, factory)
-            .map_err(|source| Error::Listen {
-                address: address.clone(),
-                source,
-            })?
-            .run();
-        watch.set_listening(true);
-        until_the_end(server, &address, workers, &closing).await
+        opening.serve(server, factory).await
     }
 
     async fn mounted(self) -> Result<(), Error> {
         let watch_here = self.watch_here();
         let Self {
-            address,
-            workers,
-            config,
+            opening,
             servers,
-            watch,
             routes,
+            ..
         } = self;
         let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
-        let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
-        let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let head_timeout = head_timeout(&servers);
+        let arrivals = Arrivals::new(servers[0].clone(), head_timeout);
         let factory = move || {
             App::new()
                 .wrap_fn(|request, app| {
@@ -223,40 +260,32 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .client_request_timeout(head_timeout)
             .h1_allow_half_closed(false)
             .tcp_nodelay(true)
-            .workers(workers)
-            .backlog(config.backlog)
+            .workers(opening.workers)
+            .backlog(opening.backlog)
             .max_connections(MAX_CONNECTIONS)
             .disable_signals()
-            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
-            .bind(&address)
-            .map_err(|source| Error::Listen {
-                address: address.clone(),
-                source,
-            })?
+            .shutdown_timeout(opening.patience())
+            .bind(&opening.address)
+            .map_err(|source| opening.failed(source))?
             .run();
-        watch.set_listening(true);
-        until_the_end(server, &address, workers, &closing).await
+        opening.until_the_end(server).await
     }
-}
 
-impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
     /// As [`Listening::mounted`], with TLS. `HttpServer` would offer HTTP/2, and has no place for the PROXY protocol.
     async fn encrypted(self, certificates: Arc<Certificates>) -> Result<(), Error> {
         let watch_here = self.watch_here();
         let Self {
-            address,
-            workers,
-            config,
+            opening,
             servers,
-            watch,
             routes,
+            ..
         } = self;
         let acceptor = certificates
             .acceptor()
             .map_err(|err| Error::Run(std::io::Error::other(err)))?;
         let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
-        let (closing, head_timeout) = (servers.clone(), head_timeout(&servers));
-        let arrivals = Arrivals::new(closing[0].clone(), head_timeout);
+        let head_timeout = head_timeout(&servers);
+        let arrivals = Arrivals::new(servers[0].clone(), head_timeout);
         let server = actix_server::Server::build();
         let ends = server.graceful_shutdown_signal();
         let factory = move || {
@@ -285,20 +314,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 .h1(map_config(app, |()| AppConfig::default()));
             fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
         };
-        let server = server
-            .workers(workers)
-            .backlog(config.backlog)
-            .max_concurrent_connections(MAX_CONNECTIONS)
-            .disable_signals()
-            .shutdown_timeout(ending::timeout(&closing).as_secs().max(1))
-            .bind("greenroom", &address, factory)
-            .map_err(|source| Error::Listen {
-                address: address.clone(),
-                source,
-            })?
-            .run();
-        watch.set_listening(true);
-        until_the_end(server, &address, workers, &closing).await
+        opening.serve(server, factory).await
     }
 }
 
@@ -309,19 +325,6 @@ fn heartbeat(server: &Server) -> Duration {
 
 /// Connections are capped by the limits of the configuration, with an answer; not here, in silence.
 const MAX_CONNECTIONS: usize = 1 << 24;
-
-async fn until_the_end(
-    server: actix_server::Server,
-    address: &str,
-    workers: usize,
-    servers: &[Server],
-) -> Result<(), Error> {
-    log::info!(
-        "greenroom {} listens on {address} workers={workers}",
-        env!("CARGO_PKG_VERSION")
-    );
-    ending::run(server, servers).await
-}
 
 /// How long the head of a request may take: of the servers that listen together, the one that gives most.
 fn head_timeout(servers: &[Server]) -> Duration {
