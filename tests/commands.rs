@@ -7,7 +7,7 @@ mod programs;
 mod servers;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -160,24 +160,7 @@ fn wrong_flags_are_told() {
 
 /// A session of a client that says nothing: status and sid.
 fn handshake(program: &Program) -> (u16, String) {
-    ask(program, "GET", "", "")
-}
-
-fn ask(program: &Program, method: &str, query: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(program.address()).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
-    (status, body.to_owned())
+    program.ask("GET", "", "")
 }
 
 // --- genconfig and check ---
@@ -370,7 +353,7 @@ fn node(redis: &Redis) -> Program {
         let opened = handshake(&program).1;
         let sid = opened.split('"').nth(3).unwrap();
         let packet = format!("40{{\"token\":\"0123456789abcdef\",\"name\":\"{name}\"}}");
-        let (status, body) = ask(&program, "POST", &format!("&sid={sid}"), &packet);
+        let (status, body) = program.ask("POST", &format!("&sid={sid}"), &packet);
         assert_eq!((status, &*body), (200, "ok"));
     }
     program

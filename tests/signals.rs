@@ -23,26 +23,9 @@ fn start(folder: &Path) -> Program {
     Program::greenroom(folder, &[], &[])
 }
 
-/// A request to the engine: status and body of the answer.
-fn ask(program: &Program, method: &str, query: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(program.address()).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
-}
-
 /// A session that nobody polls: it waits for one poll more when the server ends.
 fn session(program: &Program) -> String {
-    let (status, opened) = ask(program, "GET", "", "");
+    let (status, opened) = program.ask("GET", "", "");
     assert_eq!(status, 200, "{opened}");
     opened.split('"').nth(3).unwrap().to_owned()
 }
@@ -86,7 +69,7 @@ fn who_polls_is_seen_off() {
     let sid = session(&program);
     program.signal("TERM");
     program.logged("sessions end sessions=1");
-    let (status, body) = ask(&program, "GET", &format!("&sid={sid}"), "");
+    let (status, body) = program.ask("GET", &format!("&sid={sid}"), "");
     assert_eq!((status, &*body), (200, "1"));
     assert_eq!(program.ended().code(), Some(0));
 }
@@ -150,7 +133,7 @@ fn a_hangup_has_the_settings_read_again() {
     );
     assert!(headers(&program).contains("access-control-allow-origin: http://a.example"));
     // The fourth.
-    assert_eq!(ask(&program, "GET", "", "").0, 503);
+    assert_eq!(program.ask("GET", "", "").0, 503);
     program.logged("a connection is refused why=connections limit=3");
 
     // Back to the defaults, which is a change as well.
@@ -165,7 +148,7 @@ fn a_hangup_has_the_settings_read_again() {
     while !again() {
         assert!(Instant::now() < deadline, "it is not read again");
     }
-    assert_eq!(ask(&program, "GET", "", "").0, 200);
+    assert_eq!(program.ask("GET", "", "").0, 200);
     assert_eq!(program.end().code(), Some(0));
 }
 
@@ -205,7 +188,7 @@ fn a_file_that_is_wrong_is_refused_and_told_in_one_line() {
     std::fs::remove_file(folder.path().join("config.toml")).unwrap();
     // A half of it is not taken over either.
     session(&program);
-    assert_eq!(ask(&program, "GET", "", "").0, 503);
+    assert_eq!(program.ask("GET", "", "").0, 503);
     assert_eq!(program.end().code(), Some(0));
 }
 
@@ -227,7 +210,7 @@ fn flags_outlive_a_hangup_and_a_named_file_has_to_stay() {
     program.signal("HUP");
     program.logged("changed=nothing wait_for_a_restart=nothing");
     session(&program);
-    assert_eq!(ask(&program, "GET", "", "").0, 503);
+    assert_eq!(program.ask("GET", "", "").0, 503);
     std::fs::remove_file(folder.path().join("my.toml")).unwrap();
     program.signal("HUP");
     program.logged("the new one is wrong: cannot read my.toml");
@@ -241,7 +224,7 @@ fn a_hangup_does_not_end_a_server_that_is_ending() {
     program.signal("TERM");
     program.logged("sessions end");
     program.signal("HUP");
-    let (status, body) = ask(&program, "GET", &format!("&sid={sid}"), "");
+    let (status, body) = program.ask("GET", &format!("&sid={sid}"), "");
     assert_eq!((status, &*body), (200, "1"));
     assert_eq!(program.ended().code(), Some(0));
 }
