@@ -50,7 +50,6 @@
 //! | make several servers one | [`config::RedisConfig`], [`Gathered`], [`ServerEvent`], [`Socket::join_confirmed`] |
 //! | handle events in another language | [`backend`] |
 //! | emit from a program that is no server | [`Emitter`], or over HTTP the [`api()`] |
-//! | emit from a program that is no server | [`Emitter`] |
 //! | ask the servers from one | [`Observer`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
@@ -165,8 +164,9 @@
 //!
 //! Every buffer that a peer can fill has a cap in [`config::Limits`], and one that a backend can fill in
 //! [`config::ApiConfig`]. A client whose handler is full is not read until there is room; one that does not read is ended
-//! when its outbox is full. Refusals are counted by cause ([`Server::counters`]). What is frequent (packets, events, deliveries) each hub counts for itself, in plain numbers;
-//! hubs are asked for them when somebody reads [the metrics](monitoring).
+//! when its outbox is full. Refusals are counted by cause ([`Server::counters`]). What is frequent (packets, events,
+//! deliveries) each hub counts for itself, in plain numbers; hubs are asked for them when somebody reads [the
+//! metrics](monitoring).
 //!
 //! ## What is hot
 //!

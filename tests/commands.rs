@@ -489,9 +489,9 @@ fn a_health_check_ends_as_the_server_is() {
         (
             &["--ready"],
             "/readyz",
-            "HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ready\":false,\"reasons\":[\"draining\"]}",
+            "HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ready\":false,\"reasons\":[\"shutting down\"]}",
             1,
-            "/readyz is answered 503 {\"ready\":false,\"reasons\":[\"draining\"]}",
+            "/readyz is answered 503 {\"ready\":false,\"reasons\":[\"shutting down\"]}",
         ),
         (
             &[],
