@@ -356,8 +356,7 @@ async fn subscribers(peer: &mut Peer, channels: &[&str]) -> Vec<usize> {
 #[test]
 fn who_is_silent_is_told() {
     on_actix(async {
-        let set_up =
-            |config: &mut Config| config.redis.requests_timeout = Duration::from_millis(300);
+        let set_up = |config: &mut Config| config.redis.requests_timeout = Duration::from_secs(1);
         let pair = Pair::new(set_up).await;
         let mut deaf = Peer::new(&pair.redis, &[]).await;
         deaf.subscribe("k-request#/#").await;

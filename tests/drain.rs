@@ -156,12 +156,16 @@ fn who_is_there_at_the_limit_is_cut_off_and_counted() {
 fn new_handshakes_are_refused_while_sessions_are_seen_off() {
     on_actix(async {
         let (listening, mut hearing) = listening(Config::default()).await;
+        // Some three seconds, in which others are seen off before this one.
+        let mut crowd = Vec::new();
+        for _ in 0..60 {
+            crowd.push(Ws::open(&listening).await);
+        }
         let sid = join_polling(&listening).await;
         hearing.connected().await;
         let server = listening.server.clone();
         let draining = actix::spawn(async move { server.drain().await });
-        let (_, reason) = hearing.gone().await;
-        assert_eq!(reason, DisconnectReason::ServerShuttingDown);
+        crowd[0].end().await;
         // The connections are not kept, whatever the client says.
         let asks = |query: &str| get(query).replace("Connection: close\r\n", "");
         let (status, answer) = http(&listening, &asks("")).await;
@@ -174,6 +178,8 @@ fn new_handshakes_are_refused_while_sessions_are_seen_off() {
         assert_eq!(status, 200, "{answer}");
         assert!(answer.contains("connection: close"), "{answer}");
         assert!(answer.ends_with("\r\n\r\n1"), "{answer}");
+        let (_, reason) = hearing.gone().await;
+        assert_eq!(reason, DisconnectReason::ServerShuttingDown);
         within("the end", draining).await.unwrap();
     });
 }

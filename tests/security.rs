@@ -218,7 +218,7 @@ fn a_connection_of_a_proxy_without_the_header_is_closed() {
     on_actix(async {
         let mut config = behind(&["127.0.0.0/8"]);
         config.server.proxy_protocol = true;
-        config.limits.time_to_complete_head = Duration::from_millis(600);
+        config.limits.time_to_complete_head = Duration::from_secs(2);
         let (listening, _hearing) = listening(config).await;
         let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n";
         let (status, response) = http(&listening, request).await;

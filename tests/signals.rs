@@ -30,6 +30,16 @@ fn session(program: &Program) -> String {
     opened.split('"').nth(3).unwrap().to_owned()
 }
 
+/// A program with many sessions, and the one that ends last when it ends: some three seconds later.
+fn crowded() -> (Program, String, tempfile::TempDir) {
+    let (program, folder) = greenroom("[server]\nworkers = 1");
+    for _ in 0..60 {
+        session(&program);
+    }
+    let last = session(&program);
+    (program, last, folder)
+}
+
 #[test]
 fn it_ends_at_once_without_sessions() {
     for signal in ["TERM", "INT"] {
@@ -65,10 +75,9 @@ fn a_connection_that_is_kept_and_not_used_does_not_hold_it() {
 
 #[test]
 fn who_polls_is_seen_off() {
-    let (mut program, _folder) = greenroom("");
-    let sid = session(&program);
+    let (mut program, sid, _folder) = crowded();
     program.signal("TERM");
-    program.logged("sessions end sessions=1");
+    program.logged("sessions end sessions=61");
     let (status, body) = program.ask("GET", &format!("&sid={sid}"), "");
     assert_eq!((status, &*body), (200, "1"));
     assert_eq!(program.ended().code(), Some(0));
@@ -85,14 +94,13 @@ fn a_limit_that_is_met_has_a_code_of_its_own() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    // So many that the first would take its ten minutes.
+    // Each adds 50 ms: ten seconds, in which the second signal comes.
     let settings =
         "[shutdown]\ntimeout = \"20m\"\nspread = \"10m\"\n[socketio]\nconnect_timeout = \"1h\"";
     let (mut program, _folder) = greenroom(settings);
-    for _ in 0..4 {
+    for _ in 0..200 {
         session(&program);
     }
-    // Each of them waits for a poll for a second.
     program.signal("TERM");
     program.logged("sessions end");
     program.signal("INT");
@@ -219,8 +227,7 @@ fn flags_outlive_a_hangup_and_a_named_file_has_to_stay() {
 
 #[test]
 fn a_hangup_does_not_end_a_server_that_is_ending() {
-    let (mut program, _folder) = greenroom("");
-    let sid = session(&program);
+    let (mut program, sid, _folder) = crowded();
     program.signal("TERM");
     program.logged("sessions end");
     program.signal("HUP");

@@ -278,7 +278,7 @@ fn a_certificate_that_is_half_written_is_not_taken() {
 fn what_is_no_tls_is_closed_and_counted() {
     on_actix(async {
         let secured = secured(|config| {
-            config.limits.time_to_complete_head = Duration::from_millis(600);
+            config.limits.time_to_complete_head = Duration::from_secs(2);
         });
         let Secured {
             listening,
