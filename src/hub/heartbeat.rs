@@ -62,6 +62,27 @@ impl Hub {
         }
     }
 
+    /// As [`Hub::set_timer`], in the place of one that was set for `before`.
+    pub(crate) fn move_timer(
+        &mut self,
+        seat: SeatKey,
+        timer: Timer,
+        before: Option<Instant>,
+        at: Instant,
+    ) {
+        if let Some(before) = before {
+            self.timers.remove(&(before, seat, timer));
+        }
+        self.set_timer(seat, timer, at);
+    }
+
+    /// How many timers of a kind are set.
+    #[cfg(test)]
+    pub(crate) fn n_timers(&self, kind: Timer) -> usize {
+        let of_kind = self.timers.iter().filter(|(_, _, timer)| *timer == kind);
+        of_kind.count()
+    }
+
     /// Sets what the seat waits for. However often a client shows signs of life, it has one entry in the
     /// set, or two if this one is due earlier: an entry that finds that it is too early is set anew.
     pub(crate) fn set_heartbeat(&mut self, key: SeatKey, heartbeat: Heartbeat) {

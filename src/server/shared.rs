@@ -138,9 +138,10 @@ impl Shared {
     }
 
     pub(crate) fn packet_limits(&self) -> socketio::Limits {
+        let max_attachments = self.limits().attachments_per_packet;
         socketio::Limits {
-            max_attachments: self.limits().attachments_per_packet,
-            max_bytes: (self.limits().attachments_per_packet.saturating_add(1))
+            max_attachments,
+            max_bytes: (max_attachments.saturating_add(1))
                 .saturating_mul(self.config.engine.max_http_buffer_size),
             ..socketio::Limits::default()
         }

@@ -49,8 +49,9 @@ impl Session {
         let at = Instant::now() + wait + Duration::from_millis(1);
         // However often a client brings fresh tokens, it has one timer: who is early looks again.
         if sockets.token_watched.is_none_or(|watched| at < watched) {
-            sockets.token_watched = Some(at);
-            self.hub.borrow_mut().set_timer(self.seat, Timer::Token, at);
+            let before = sockets.token_watched.replace(at);
+            let mut hub = self.hub.borrow_mut();
+            hub.move_timer(self.seat, Timer::Token, before, at);
         }
     }
 
@@ -139,4 +140,54 @@ const fn closes(auth: &Auth, expires: Duration) -> Duration {
     expires
         .saturating_add(auth.config.leeway)
         .saturating_add(auth.config.grace)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::Server;
+    use crate::config::{Config, Secret};
+    use crate::hub;
+    use crate::testing::Client;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn token(lives: Duration) -> String {
+        let expires = (auth::now() + lives).as_secs_f64();
+        let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let (header, claims) = (json!({ "alg": "HS256" }), json!({ "exp": expires }));
+        let message = format!("{}.{}", part(header), part(claims));
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
+        let signed = ring::hmac::sign(&key, message.as_bytes());
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signed))
+    }
+
+    #[actix_rt::test]
+    async fn however_often_tokens_are_fresh_there_is_one_timer() {
+        let hour = Duration::from_secs(3600);
+        let mut config = Config::default();
+        config.auth.jwt.namespaces = vec!["/".to_owned()];
+        config.auth.jwt.secret = Secret::new(SECRET);
+        config.auth.jwt.grace = hour;
+        let server = Server::builder().config(config).build().unwrap();
+        let auth = json!({ "token": token(hour) });
+        let mut client = Client::connect_to(&server, "/", auth).await.unwrap();
+        for _ in 0..10 {
+            // It ends soon, and the client is asked for one that lives long.
+            for lives in [Duration::from_millis(20), hour] {
+                let fresh = token(lives);
+                let answer = client.emit_with_ack("auth:refresh", fresh).await.unwrap();
+                let answer: serde_json::Value = answer.first().unwrap();
+                assert!(answer["expires"].is_u64(), "{answer}");
+                if lives < hour {
+                    client.event("auth:refresh").await.unwrap();
+                }
+            }
+        }
+        let hub = hub::here(server.shared());
+        assert_eq!(hub.borrow().n_timers(Timer::Token), 1);
+    }
 }
