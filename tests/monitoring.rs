@@ -187,6 +187,8 @@ fn what_clients_do_is_counted() {
                     (r#"greenroom_rooms{namespace="/"}"#, 1.0),
                     (r#"greenroom_requests_refused_total{code="1"}"#, 1.0),
                     (r#"greenroom_requests_refused_total{code="none"}"#, 0.0),
+                    // The open packet, the answer to CONNECT.
+                    (r#"greenroom_packets_sent_total{transport="polling"}"#, 2.0),
                     // 40{}, three ticks, a question, two acks, 40/game-1,
                     (
                         r#"greenroom_packets_received_total{transport="websocket"}"#,

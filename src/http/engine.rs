@@ -130,11 +130,7 @@ async fn open(
             wire: None,
         },
     );
-    let reply = hub
-        .borrow_mut()
-        .seats
-        .get_mut(seat)
-        .map(hub::Seat::take_payload);
+    let reply = hub.borrow_mut().first_payload(seat);
     let Some(reply) = reply else {
         return Err(HandshakeError::UnknownSid);
     };

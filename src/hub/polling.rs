@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::{Heartbeat, Hub, Link, SeatKey};
-use crate::protocol::engineio::{BadRequest, HandshakeError, Sid};
+use super::{Heartbeat, Hub, Link, PollReply, SeatKey, place};
+use crate::protocol::engineio::{BadRequest, HandshakeError, Sid, Transport};
 use crate::session::{self, PollAnswer, PostAnswer};
 
 /// A question of a request to the session with some id.
@@ -32,6 +32,14 @@ impl Polling {
 }
 
 impl Hub {
+    /// The body of the response to the handshake of a new session; `None` if it is gone already.
+    pub(crate) fn first_payload(&mut self, key: SeatKey) -> Option<PollReply> {
+        let seat = self.seats.get_mut(key)?;
+        let (n_packets, n_bytes) = seat.queued();
+        self.tally.sent[place(Transport::Polling)].add(n_packets, n_bytes);
+        Some(seat.take_payload())
+    }
+
     pub(super) fn polling(&mut self, sid: &Sid, question: Polling) {
         let Some(&key) = self.by_sid.get(sid) else {
             return question.refuse(HandshakeError::UnknownSid);

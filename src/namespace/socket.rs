@@ -280,11 +280,12 @@ impl Socket {
         }
         let id = self.inner.nsp.next_ack_id();
         let receiver = {
+            let most = shared.limits().pending_acks_per_socket;
             let mut acks = self.inner.acks.lock();
-            if acks.len() >= shared.limits().pending_acks_per_socket {
+            if acks.len() >= most {
                 acks.purge();
             }
-            if acks.len() >= shared.limits().pending_acks_per_socket {
+            if acks.len() >= most {
                 shared.metrics.count(Counter::AckRefused);
                 log::debug!(
                     "an emit is refused nsp={} id={} why=too many acks outstanding event={name} acks={}",

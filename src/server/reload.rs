@@ -69,8 +69,8 @@ impl Server {
     /// `handler_queue` and `time_to_complete_head`. The files of `[tls]` are read again. The rest of `config` is not looked
     /// at.
     ///
-    /// Nobody is ended by a lower limit: who is above it stays, and can have no more. Limits of single packets and messages
-    /// are those under which a session began, as are the rates of one.
+    /// Nobody is ended by a lower limit: who is above it stays, and can have no more. Of the limits only `message_fragments` is
+    /// that under which a connection began; the rates are those under which a session did.
     ///
     /// # Errors
     /// Something in it is wrong; then nothing has changed.
