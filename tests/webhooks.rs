@@ -334,6 +334,24 @@ fn what_changed_while_redis_was_away_is_told_when_it_is_back() {
 }
 
 #[test]
+fn what_is_vacated_while_nothing_can_be_added_is_told() {
+    on_actix(async {
+        let (redis, mut backend) = (Redis::start(), Backend::start());
+        let (node, _client, socket) = Node::start(in_cluster(&redis, "one", &backend)).await;
+        socket.join_confirmed("old").await.unwrap();
+        assert_eq!(edge(&next(&mut backend).await), occupied("old"));
+        redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+        // Of one batch: what is added is refused, and stands before what is removed.
+        socket.join("new");
+        socket.leave("old");
+        assert_eq!(edge(&next(&mut backend).await), vacated("old"));
+        redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+        assert_eq!(edge(&next(&mut backend).await), occupied("new"));
+        drop(node);
+    });
+}
+
+#[test]
 fn without_membership_in_redis_each_server_tells_of_its_own() {
     on_actix(async {
         let (redis, mut backend) = (Redis::start(), Backend::start());

@@ -3,7 +3,8 @@
 //! A script per change of a room's SET compares its size before and after. Redis runs one script at a time, so each edge
 //! is found by one change, whoever makes it; and the time of Redis orders those of different servers.
 
-use redis::{Cmd, Value};
+use actix::Recipient;
+use redis::{Cmd, ServerError, Value};
 
 use super::answers::{text, texts};
 use crate::SocketId;
@@ -47,8 +48,16 @@ pub(super) fn change(
     command
 }
 
+/// Tells of all edges in these answers, also of those behind a command that was refused: they are found once.
+pub(super) fn tell(watcher: Option<&Recipient<Occupancy>>, answers: &[Result<Value, ServerError>]) {
+    if let Some(watcher) = watcher {
+        let edges = answers.iter().flatten().filter_map(edge);
+        edges.for_each(|edge| watcher.do_send(edge));
+    }
+}
+
 /// The edge that an answer tells of, if any.
-pub(super) fn edge(answer: &Value) -> Option<Occupancy> {
+fn edge(answer: &Value) -> Option<Occupancy> {
     let Value::Array(items) = answer else {
         return None;
     };

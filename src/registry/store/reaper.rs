@@ -224,18 +224,11 @@ impl Reaping<'_> {
         }
         claimed.iter().for_each(|(entry, _)| orders.forget(entry));
         for commands in orders.phases(&keys.node(uid)) {
-            for answer in link.pipeline(commands).await? {
-                match answer {
-                    Ok(answer) => {
-                        if let (Some(watcher), Some(edge)) =
-                            (self.watcher, occupancy::edge(&answer))
-                        {
-                            watcher.do_send(edge);
-                        }
-                    }
-                    Err(err) if is_lasting(&err) => {}
-                    Err(err) => return Err(Trouble::Refused(err)),
-                }
+            let answers = link.pipeline(commands).await?;
+            occupancy::tell(self.watcher, &answers);
+            let mut refused = answers.into_iter().filter_map(Result::err);
+            if let Some(err) = refused.find(|err| !is_lasting(err)) {
+                return Err(Trouble::Refused(err));
             }
         }
         let ours: Vec<_> = ours.into_iter().cloned().collect();

@@ -183,11 +183,10 @@ async fn flush(shared: &Shared, link: &Link, mut batch: Vec<Entry>) -> Result<()
         vec![phases.into_iter().flatten().collect()]
     };
     for commands in phases.into_iter().filter(|commands| !commands.is_empty()) {
-        for answer in link.pipeline(commands).await? {
-            let answer = answer.or_else(|err| refused(shared, err))?;
-            if let (Some(watcher), Some(edge)) = (watcher, occupancy::edge(&answer)) {
-                watcher.do_send(edge);
-            }
+        let answers = link.pipeline(commands).await?;
+        occupancy::tell(watcher, &answers);
+        for answer in answers {
+            answer.or_else(|err| refused(shared, err))?;
         }
     }
     Ok(())
