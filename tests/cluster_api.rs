@@ -394,6 +394,43 @@ fn who_is_silent_is_told() {
 }
 
 #[test]
+fn who_falls_silent_between_two_questions_is_told() {
+    on_actix(async {
+        let set_up = |config: &mut Config| config.redis.requests_timeout = Duration::from_secs(1);
+        let pair = Pair::new(set_up).await;
+        let mut fickle = Peer::new(&pair.redis, &[]).await;
+        fickle.subscribe("k-request#/#").await;
+        let server = &pair.one.server;
+        until("a count of three", async || {
+            *server.root().server_count().await == 3
+        })
+        .await;
+        // Says which rooms it has, and which sockets, but not what is in them.
+        let answering = async {
+            loop {
+                let request = cluster::value(&fickle.next().await.1);
+                let id = &request["requestId"];
+                let answer = match request["type"].as_u64() {
+                    Some(0) => json!({"requestId": id, "sockets": ["theirs"]}),
+                    Some(1) => json!({"requestId": id, "rooms": ["attic"]}),
+                    _ => continue,
+                };
+                fickle.say("k-response#/#", answer.to_string()).await;
+            }
+        };
+        let reply = tokio::select! {
+            reply = get(server, "/rooms?prefix=attic") => reply,
+            () = answering => unreachable!("it never ends"),
+        };
+        assert_eq!(reply["rooms"], json!([{"name": "attic", "sockets": 0}]));
+        assert_eq!(
+            (&reply["complete"], &reply["silent"]),
+            (&json!(false), &json!({"nodes": [], "unnamed": 1}))
+        );
+    });
+}
+
+#[test]
 fn without_redis_a_node_does_what_it_can_and_says_so() {
     on_actix(async {
         let set_up =

@@ -8,7 +8,7 @@ use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::whom::{find, names};
 use super::{Api, reply, value};
-use crate::{Namespace, RemoteSocket, Room, SocketId, Value, user_room};
+use crate::{RemoteSocket, Room, Silent, SocketId, Value, user_room};
 
 type Answer = Result<Json, Problem>;
 
@@ -21,39 +21,33 @@ pub(super) async fn rooms(api: &Api, query: &str) -> Answer {
     let (limit, after) = (query.limit(api.settings.page_size)?, query.one("after")?);
     // A socket's own room has the name of its id, and is no news to those that ask for rooms.
     let (rooms, ids) = tokio::join!(namespace.all_rooms(), namespace.socket_ids([""; 0]));
-    let silent = if rooms.silent.len() < ids.silent.len() {
-        &ids.silent
-    } else {
-        &rooms.silent
-    };
+    let mut silent = worse(&rooms.silent, &ids.silent);
     let own: HashSet<&str> = ids.iter().map(SocketId::as_str).collect();
     let named = rooms
         .iter()
         .filter(|room| room.starts_with(prefix) && !own.contains(&***room));
     let (page, next) = page(named, |room| room, limit, after);
-    let found: Vec<Json> = if with_counts {
-        counted(&namespace, &page).await
+    // Without a room it would be all sockets.
+    let found: Vec<Json> = if with_counts && !page.is_empty() {
+        let names: Vec<Room> = page.iter().map(|room| (*room).clone()).collect();
+        let sockets = namespace.to(names).fetch_sockets().await;
+        silent = worse(&silent, &sockets.silent);
+        let counts = count(&sockets);
+        let count = |room: &Room| counts.get(room).copied().unwrap_or_default();
+        let counted = page
+            .iter()
+            .map(|room| json!({ "name": &***room, "sockets": count(room) }));
+        counted.collect()
     } else {
         page.iter().map(|room| json!({ "name": &**room })).collect()
     };
     let found = json!({ "rooms": found, "next": next });
-    Ok(reply::gathered(api, found, silent, false))
+    Ok(reply::gathered(api, found, &silent, false))
 }
 
-/// The rooms, with the number of their sockets.
-async fn counted(namespace: &Namespace, rooms: &[&Room]) -> Vec<Json> {
-    // Without a room it would be all sockets.
-    if rooms.is_empty() {
-        return Vec::new();
-    }
-    let names: Vec<Room> = rooms.iter().map(|room| (*room).clone()).collect();
-    let sockets = namespace.to(names).fetch_sockets().await;
-    let counts = count(&sockets);
-    let count = |room: &Room| counts.get(room).copied().unwrap_or_default();
-    let rooms = rooms
-        .iter()
-        .map(|room| json!({ "name": &***room, "sockets": count(room) }));
-    rooms.collect()
+/// Who was silent, of two questions: the one that more have left open.
+fn worse(one: &Silent, other: &Silent) -> Silent {
+    if other.len() > one.len() { other } else { one }.clone()
 }
 
 /// How many of the sockets are in each room.
@@ -109,9 +103,7 @@ async fn sockets_in(api: &Api, query: &Query, rooms: Vec<Room>) -> Answer {
             .iter()
             .filter(|socket| own.contains(socket.id().as_str()));
         found.extend(of_page.map(described));
-        if sockets.silent.len() > silent.len() {
-            silent = sockets.silent.clone();
-        }
+        silent = worse(&silent, &sockets.silent);
     }
     let found = json!({ "sockets": found, "total": ids.len(), "next": next });
     Ok(reply::gathered(api, found, &silent, false))
