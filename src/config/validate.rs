@@ -8,7 +8,7 @@ use super::{
     ApiConfig, BackendConfig, Config, ConfigError, CookieConfig, CorsConfig, EngineConfig, Limits,
     Origins, RecoveryConfig, RedisConfig, ServerConfig, ShutdownConfig, SocketIoConfig,
     WebhooksConfig,
-    syntax::{is_http_url, is_origin, is_token},
+    syntax::{is_free_event, is_http_url, is_origin, is_token},
 };
 
 type Checked = Result<(), ConfigError>;
@@ -389,9 +389,9 @@ fn shutdown(shutdown: &ShutdownConfig) -> Checked {
     )?;
     let event = &shutdown.notice_event;
     ensure(
-        event.len() <= 255,
+        event.is_empty() || is_free_event(event),
         "shutdown.notice_event",
-        format!("is {event:?}; it has at most 255 bytes"),
+        format!("is {event:?}; it is a name of at most 255 bytes that the protocol has not taken"),
     )
 }
 

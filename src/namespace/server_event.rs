@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::table::NamespaceInner;
+use crate::hub::Command;
 use crate::metrics::Counter;
 use crate::protocol::adapter::Asker;
 use crate::protocol::socketio::Args;
@@ -101,6 +102,14 @@ impl ServerEvent {
     pub(crate) fn dispatch(self) {
         let nsp = Arc::clone(&self.nsp);
         nsp.definition.here(|| nsp.env()).server_event(self);
+    }
+
+    /// Hands it to the first worker.
+    pub(crate) fn hand_over(self) {
+        match self.nsp.shared().hubs_now().first() {
+            Some(hub) => hub.send(Command::ServerEvent(Box::new(self))),
+            None => self.unheard(Counter::UnhandledServerEvent),
+        }
     }
 
     /// Nobody here listens: as on a server without a listener, no answer is given.

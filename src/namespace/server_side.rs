@@ -9,8 +9,6 @@ use super::Namespace;
 use super::gathered::Gathered;
 use super::server_event::{ServerAck, ServerEvent};
 use crate::error::EmitError;
-use crate::hub::Command;
-use crate::metrics::Counter;
 use crate::protocol::socketio::Args;
 use crate::registry;
 
@@ -124,10 +122,6 @@ impl Namespace {
     fn tell_this_server(&self, name: &str, args: &Args, answer: Option<oneshot::Sender<Args>>) {
         let nsp = &self.0;
         let ack = ServerAck::here(Arc::clone(nsp), answer);
-        let event = ServerEvent::new(Arc::clone(nsp), name.into(), args.clone(), ack);
-        match nsp.shared().hubs_now().first() {
-            Some(hub) => hub.send(Command::ServerEvent(Box::new(event))),
-            None => event.unheard(Counter::UnhandledServerEvent),
-        }
+        ServerEvent::new(Arc::clone(nsp), name.into(), args.clone(), ack).hand_over();
     }
 }

@@ -26,13 +26,11 @@ pub(crate) struct NamespaceInner {
     order: Mutex<()>,
     /// Sockets that are in it or on their way in.
     n_sockets: AtomicUsize,
-    /// It is not here: only other servers have it.
-    is_elsewhere: bool,
 }
 
 impl Drop for NamespaceInner {
     fn drop(&mut self) {
-        if self.is_elsewhere {
+        if self.is_elsewhere() {
             self.shared
                 .tell_subscriber(|| Visit::Ends(self.name.clone()));
         }
@@ -50,20 +48,24 @@ impl NamespaceInner {
         definition: Arc<Definition>,
         shared: Arc<Shared>,
     ) -> Self {
+        Self::new(ELSEWHERE, name, definition, shared)
+    }
+
+    fn new(index: u32, name: ByteString, definition: Arc<Definition>, shared: Arc<Shared>) -> Self {
         Self {
-            index: ELSEWHERE,
+            index,
             name,
             definition,
             shared,
             next_ack_id: AtomicU64::new(0),
             order: Mutex::new(()),
             n_sockets: AtomicUsize::new(0),
-            is_elsewhere: true,
         }
     }
 
+    /// Whether it is not here: only other servers have it.
     pub(crate) const fn is_elsewhere(&self) -> bool {
-        self.is_elsewhere
+        self.index == ELSEWHERE
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -100,7 +102,7 @@ impl NamespaceInner {
 
     /// Sends an event to the sockets of this server that `selection` addresses.
     pub(crate) fn deliver(&self, selection: Selection, flags: Flags, name: &str, args: &Args) {
-        if self.is_elsewhere {
+        if self.is_elsewhere() {
             return;
         }
         let _order = self.in_order(&flags);
@@ -204,16 +206,9 @@ impl Namespaces {
         definition: Arc<Definition>,
         shared: &Arc<Shared>,
     ) -> Arc<NamespaceInner> {
-        Arc::new(NamespaceInner {
-            index: self.next_index.fetch_add(1, Ordering::Relaxed),
-            name,
-            definition,
-            shared: Arc::clone(shared),
-            next_ack_id: AtomicU64::new(0),
-            order: Mutex::new(()),
-            n_sockets: AtomicUsize::new(0),
-            is_elsewhere: false,
-        })
+        let index = self.next_index.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::clone(shared);
+        Arc::new(NamespaceInner::new(index, name, definition, shared))
     }
 
     /// The other servers have to hear of it, or not any more.

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
 use crate::cluster::Cluster;
-use crate::config::{Config, ConfigError, Parser, Settings, ShutdownConfig};
+use crate::config::{Config, Parser, Settings};
 use crate::engine;
 use crate::error::Error;
 use crate::http::{self, Hooks, stray::Strays, tls::Certificates};
@@ -22,7 +22,7 @@ use crate::hub::Tallies;
 use crate::namespace::{Definition, Handlers, Handshake, Namespaces, Predicate};
 use crate::outbound;
 use crate::protocol::engineio::SidPrefix;
-use crate::protocol::socketio::{Dialect, is_reserved_event};
+use crate::protocol::socketio::Dialect;
 use crate::recovery::Recovery;
 use crate::redis::Endpoints;
 use crate::webhooks::Webhooks;
@@ -207,7 +207,6 @@ impl ServerBuilder {
             reload,
         } = self;
         let config = config.validated()?;
-        check_notice(&config.shutdown)?;
         let endpoints = match endpoints {
             None => config.redis.endpoints()?,
             given => given,
@@ -299,17 +298,6 @@ impl ServerBuilder {
 fn strays(cluster: Option<&Arc<Cluster>>) -> Strays {
     let cluster = cluster.cloned();
     Strays::new(move |route| cluster.as_ref()?.owner(route))
-}
-
-fn check_notice(shutdown: &ShutdownConfig) -> Result<(), ConfigError> {
-    let event = &shutdown.notice_event;
-    if is_reserved_event(event) {
-        return Err(ConfigError::Value {
-            key: "shutdown.notice_event",
-            problem: format!("is {event:?}, which the protocol has taken"),
-        });
-    }
-    Ok(())
 }
 
 fn check_names(named: &[(ByteString, Arc<Definition>)]) -> Result<(), Error> {

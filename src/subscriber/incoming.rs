@@ -14,7 +14,6 @@ use crate::namespace::{BroadcastAcks, NamespaceInner, Relayed, ServerAck, Server
 use crate::protocol::adapter::{
     self, Asker, BroadcastEvent, Junk, OptFlags, Opts, Request, Target,
 };
-use crate::protocol::socketio::Args;
 use crate::registry::{AnswerRequest, NODES_EVENT};
 use crate::throttle::throttled;
 
@@ -142,12 +141,11 @@ impl Subscriber {
                 self.change(nsp, opts, &Change::Disconnect { close });
             }
             Request::ServerSideEmit { asker, name, .. } if name == NODES_EVENT => {
-                self.tell_load(nsp, asker);
+                ServerAck::new(Arc::clone(nsp), asker).send(self.server.load());
             }
             Request::ServerSideEmit { asker, name, args } => {
                 let ack = ServerAck::new(Arc::clone(nsp), asker);
-                let event = ServerEvent::new(Arc::clone(nsp), name, args, ack);
-                self.server_event(event);
+                ServerEvent::new(Arc::clone(nsp), name, args, ack).hand_over();
             }
             Request::Broadcast { asker, event } => self.broadcast_with_ack(nsp, asker, *event),
             request => self.server.tell_registry(|| AnswerRequest {
@@ -169,23 +167,6 @@ impl Subscriber {
             change: change.clone(),
             until_done: until_done.clone(),
         });
-    }
-
-    /// Another server wants to know who the servers are.
-    fn tell_load(&self, nsp: &NamespaceInner, asker: Option<Asker>) {
-        let load = Args::from_values(&(self.server.load(),));
-        if let (Some(asker), Ok(load)) = (asker, load) {
-            let channel = asker.channel(&self.cluster.channels, nsp.name(), false);
-            let answer = asker.emitted(&load, Some(&self.cluster.uid));
-            self.cluster.publish_encoded(channel, answer);
-        }
-    }
-
-    fn server_event(&self, event: ServerEvent) {
-        match self.server.hubs_now().first() {
-            Some(hub) => hub.send(Command::ServerEvent(Box::new(event))),
-            None => event.unheard(Counter::UnhandledServerEvent),
-        }
     }
 
     fn broadcast_with_ack(&self, nsp: &Arc<NamespaceInner>, asker: Asker, event: BroadcastEvent) {
