@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Recipient;
-use bytestring::ByteString;
 use serde::Serialize;
 
 pub use ack::{Ack, Answer};
@@ -184,15 +183,14 @@ impl Namespace {
         let ids = self.ids(rooms.into_rooms().collect());
         async move {
             let ids = ids.await;
-            let found = ids.found.iter().map(|id| SocketId::from(&**id)).collect();
-            Gathered::new(found, ids.silent)
+            Gathered::new(ids.found.into_iter().collect(), ids.silent)
         }
     }
 
     fn ids(
         &self,
         rooms: Vec<Room>,
-    ) -> impl Future<Output = Gathered<BTreeSet<ByteString>>> + Send + use<> {
+    ) -> impl Future<Output = Gathered<BTreeSet<SocketId>>> + Send + use<> {
         let answer = self.0.shared().ask_registry(registry::SocketIds {
             index: self.0.index,
             nsp: self.0.name().into(),

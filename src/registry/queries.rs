@@ -8,6 +8,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::Registry;
+use crate::SocketId;
 use crate::cluster::{Answered, Cluster};
 use crate::hub::Selection;
 use crate::namespace::{BroadcastAcks, Gathered, Room, Silent, SocketInner};
@@ -73,7 +74,7 @@ impl Message for AllRooms {
 }
 
 impl Message for SocketIds {
-    type Result = Gathered<BTreeSet<ByteString>>;
+    type Result = Gathered<BTreeSet<SocketId>>;
 }
 
 impl Message for CountServers {
@@ -140,23 +141,17 @@ impl Handler<AllRooms> for Registry {
 }
 
 impl Handler<SocketIds> for Registry {
-    type Result = Asked<BTreeSet<ByteString>>;
+    type Result = Asked<BTreeSet<SocketId>>;
 
     fn handle(&mut self, question: SocketIds, _: &mut Context<Self>) -> Self::Result {
         let SocketIds { index, nsp, rooms } = question;
         // By id: of one that is moving from a server to another, both may say that it is theirs.
-        let mut found: BTreeSet<ByteString> = match rooms.as_slice() {
-            [] => self
-                .membership
-                .ids(index)
-                .map(|id| id.as_str().into())
+        let mut found: BTreeSet<SocketId> = match rooms.as_slice() {
+            [] => self.membership.ids(index).cloned().collect(),
+            rooms => rooms
+                .iter()
+                .flat_map(|room| self.membership.members(index, room))
                 .collect(),
-            rooms => {
-                let members = rooms
-                    .iter()
-                    .flat_map(|room| self.membership.members(index, room));
-                members.map(|id| id.as_str().into()).collect()
-            }
         };
         let cluster = self.cluster.clone();
         Box::pin(async move {
@@ -169,7 +164,7 @@ impl Handler<SocketIds> for Registry {
             .await;
             for body in answered.bodies {
                 if let AnswerBody::Sockets(more) = body {
-                    found.extend(more);
+                    found.extend(more.iter().map(|id| SocketId::from(&**id)));
                 }
             }
             Gathered::new(found, silent)

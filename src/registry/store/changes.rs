@@ -343,7 +343,7 @@ impl Changes {
                 slot.is_some_and(|slot| matches!(slot.written, Written::Present(_)))
             };
             if !(is_guarded && is_socket()) {
-                orders.room(keys, entry, room, is_guarded, adds);
+                orders.room(keys, entry, room, adds);
             }
         }
     }

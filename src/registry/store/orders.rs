@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use foldhash::quality::RandomState;
 use redis::Cmd;
 
-use super::keys::{Entry, Keys};
+use super::keys::{Entry, Keys, is_id_shaped};
 use super::occupancy;
 use crate::SocketId;
 use crate::namespace::Room;
@@ -31,8 +31,6 @@ struct RoomOrder {
     /// The entry of one of its sockets: it says in which namespace it is.
     of: Entry,
     room: Room,
-    /// Its name could be that of a socket.
-    is_guarded: bool,
     add: Vec<SocketId>,
     remove: Vec<SocketId>,
 }
@@ -54,16 +52,18 @@ pub(super) struct Orders {
 
 impl RoomOrder {
     /// The commands that also tell whether the room has got its first member, or lost its last.
-    fn watched(&self, verb: &str, key: &str, commands: &mut Vec<Cmd>) {
-        let members = if verb == "SADD" {
-            &self.add
-        } else {
-            &self.remove
-        };
-        let nsp = self.of.namespace();
-        commands.extend(members.chunks(MEMBERS_PER_COMMAND).map(|members| {
-            occupancy::change(verb, key, self.is_guarded, &nsp, &self.room, members)
-        }));
+    fn watched(&self, verb: &str, key: &str, members: &[SocketId], commands: &mut Vec<Cmd>) {
+        let (nsp, is_guarded) = (self.of.namespace(), self.is_guarded());
+        commands.extend(
+            members
+                .chunks(MEMBERS_PER_COMMAND)
+                .map(|members| occupancy::change(verb, key, is_guarded, &nsp, &self.room, members)),
+        );
+    }
+
+    /// Whether it is called as a socket could be.
+    fn is_guarded(&self) -> bool {
+        is_id_shaped(&self.room)
     }
 }
 
@@ -150,22 +150,14 @@ impl Orders {
         self.n_members += 1;
     }
 
-    /// The socket is in a room, or is not. `is_guarded`: the room is called as a socket could be.
-    pub(super) fn room(
-        &mut self,
-        keys: &Keys,
-        entry: &Entry,
-        room: &Room,
-        is_guarded: bool,
-        adds: bool,
-    ) {
+    /// The socket is in a room, or is not.
+    pub(super) fn room(&mut self, keys: &Keys, entry: &Entry, room: &Room, adds: bool) {
         let order = self
             .rooms
             .entry(keys.room(entry, room))
             .or_insert_with(|| RoomOrder {
                 of: entry.clone(),
                 room: room.clone(),
-                is_guarded,
                 add: Vec::new(),
                 remove: Vec::new(),
             });
@@ -194,28 +186,28 @@ impl Orders {
 
     /// The commands: each phase has to be done before the next begins.
     pub(super) fn phases(self, node: &str) -> [Vec<Cmd>; 5] {
-        let (mut first, mut rooms, mut fourth) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut second, mut third) = (self.gained, self.lost);
-        each("SADD", node, &self.appeared, &mut first);
+        let (mut appeared, mut rooms, mut vanished) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut gained, mut lost) = (self.gained, self.lost);
+        each("SADD", node, &self.appeared, &mut appeared);
         for (key, order) in self.rooms {
-            if self.is_watched && !order.is_guarded {
+            if self.is_watched && !order.is_guarded() {
                 // Who comes is added before who goes is removed: a room that some leave while others come stays in use.
-                order.watched("SADD", &key, &mut rooms);
-                order.watched("SREM", &key, &mut rooms);
+                order.watched("SADD", &key, &order.add, &mut rooms);
+                order.watched("SREM", &key, &order.remove, &mut rooms);
             } else if self.is_watched {
-                order.watched("SREM", &key, &mut second);
-                order.watched("SADD", &key, &mut third);
-            } else if order.is_guarded {
+                order.watched("SREM", &key, &order.remove, &mut gained);
+                order.watched("SADD", &key, &order.add, &mut lost);
+            } else if order.is_guarded() {
                 let name = &order.room;
-                each_guarded(GUARDED_REMOVE, &key, name, &order.remove, &mut second);
+                each_guarded(GUARDED_REMOVE, &key, name, &order.remove, &mut gained);
                 // Behind the end of a socket that is called like the room.
-                each_guarded(GUARDED_ADD, &key, name, &order.add, &mut third);
+                each_guarded(GUARDED_ADD, &key, name, &order.add, &mut lost);
             } else {
-                each("SREM", &key, &order.remove, &mut second);
-                each("SADD", &key, &order.add, &mut third);
+                each("SREM", &key, &order.remove, &mut gained);
+                each("SADD", &key, &order.add, &mut lost);
             }
         }
-        each("SREM", node, &self.vanished, &mut fourth);
-        [first, second, rooms, third, fourth]
+        each("SREM", node, &self.vanished, &mut vanished);
+        [appeared, gained, rooms, lost, vanished]
     }
 }

@@ -15,7 +15,7 @@ use bytestring::ByteString;
 use redis::{Cmd, Value};
 
 use super::answers::{Trouble, ask, ask_members, command, is_lasting, is_one, scan, text, texts};
-use super::keys::{Entry, Keys, is_id_shaped};
+use super::keys::{Entry, Keys};
 use super::occupancy;
 use super::orders::Orders;
 use super::state::Shared;
@@ -219,7 +219,7 @@ impl Reaping<'_> {
             }
             orders.delete(keys, entry);
             for room in members.iter().filter(|member| **member != entry.id()) {
-                orders.room(keys, entry, room, is_id_shaped(room), false);
+                orders.room(keys, entry, room, false);
             }
         }
         claimed.iter().for_each(|(entry, _)| orders.forget(entry));

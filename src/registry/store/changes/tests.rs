@@ -195,7 +195,7 @@ impl Node {
         if members.iter().any(|room| **room == *ghost.id()) {
             orders.delete(&self.keys, ghost);
             for room in members.iter().filter(|room| ***room != *ghost.id()) {
-                orders.room(&self.keys, ghost, room, is_id_shaped(room), false);
+                orders.room(&self.keys, ghost, room, false);
             }
         } else {
             orders.forget(ghost);
