@@ -179,6 +179,7 @@ mod api;
 mod auth;
 pub mod backend;
 mod carrier;
+mod clock;
 mod cluster;
 pub mod config;
 mod emitter;

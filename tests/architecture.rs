@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     ("config", "settings, judged once; knows nobody"),
     ("redis", "connections; does not know what is said on them"),
+    ("clock", "the time of day; knows nobody"),
     ("metrics", "names counters; knows nobody"),
     ("rates", "pure: how far over a rate a client is"),
     (

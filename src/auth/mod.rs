@@ -7,7 +7,7 @@ mod jwks;
 mod keys;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -16,6 +16,7 @@ use jwks::Source;
 pub(crate) use keys::Key;
 use keys::Keys;
 
+use crate::clock::now;
 use crate::config::{ConfigError, JwtConfig};
 use crate::metrics::{Counter, Metrics};
 
@@ -168,14 +169,6 @@ fn own_key(config: &JwtConfig) -> Result<Option<Key>, ConfigError> {
         return keys::read_pem(&config.public_key).map(Some);
     }
     Ok(None)
-}
-
-/// Since the Unix epoch, as tokens count time.
-#[expect(clippy::disallowed_methods, reason = "tokens carry the time of day")]
-pub(crate) fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::clock;
 use crate::error::ArgsError;
 use crate::namespace::{Event, Handshake, Socket};
 use crate::outbound::{self, Request};
@@ -89,7 +90,7 @@ impl Call<'_> {
         let body = Body {
             id: &id,
             kind,
-            time: outbound::now_ms(),
+            time: clock::now_ms(),
             node,
             namespace: socket.namespace_name(),
             socket: Subject {

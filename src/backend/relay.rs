@@ -82,6 +82,8 @@ impl Relay {
         // Sockets that have gone leave entries behind: swept whenever the table would grow.
         if self.slots.len() == self.slots.capacity() {
             self.slots.retain(|_, slots| slots.strong_count() > 0);
+            // The next sweep is as many connects away as there are sockets.
+            self.slots.reserve(self.slots.len());
         }
         self.slots
             .insert(socket.id().clone(), Arc::downgrade(&slots));

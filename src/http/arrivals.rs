@@ -13,8 +13,7 @@ use crate::metrics::Counter;
 use crate::server::Server;
 
 /// What one is told that is too many. Nothing waits for it: an empty send buffer takes it.
-const TOO_MANY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+pub(super) const TOO_MANY: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\n\
     Content-Length: 20\r\n\r\ntoo many connections";
 
 /// The step of the clock by which the HTTP server measures: it may end a connection that much earlier.
@@ -54,7 +53,7 @@ impl Arrivals {
             let shared = self.server.shared();
             shared.refuse_connection("silent_connections", limit);
             // The HTTP server notices the end, and closes.
-            direct::turn_away(stream, TOO_MANY);
+            direct::turn_away(stream, TOO_MANY.as_bytes());
             return None;
         }
         Some(Silent {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -10,6 +9,7 @@ use actix_web::http::{Method, Uri};
 
 use super::tls::Encrypted;
 use super::{RequestHead, proxies};
+use crate::clock;
 use crate::metrics::Counter;
 use crate::namespace::Handshake;
 use crate::protocol::engineio::Query;
@@ -68,7 +68,7 @@ impl<'a> Facts<'a> {
                 proxies::client(proxies, peer.ip(), self.head.headers)
             }),
             secure: self.secure,
-            issued: now(),
+            issued: clock::now(),
         })
     }
 }
@@ -103,14 +103,4 @@ fn kept_headers(map: &HeaderMap, shared: &Shared) -> Box<[(Box<str>, Box<str>)]>
         log::debug!("headers are left out why=too many bytes headers={n_left_out} limit={limit}");
     }
     headers.into()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "handshakes carry the time of day"
-)]
-fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::Endpoint;
+use super::arrivals::TOO_MANY;
 use super::request::Facts;
 use crate::carrier;
 use crate::carrier::raw::{self, Io, WebSocketRoute};
@@ -314,10 +315,6 @@ fn admit_raw(
     };
     Ok((accept_key, negotiated))
 }
-
-/// The answer to a WebSocket without an engine that is one too many.
-const TOO_MANY: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\n\
-     Content-Length: 20\r\n\r\ntoo many connections";
 
 fn raw_env(endpoint: &Endpoint) -> raw::Env {
     let limits = endpoint.shared.limits();

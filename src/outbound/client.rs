@@ -13,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::signature::signature;
+use crate::clock;
 use crate::config::Secret;
 use crate::error::Error;
 
@@ -162,7 +163,7 @@ impl Endpoint {
             .header("Greenroom-Node", &inner.node);
         if !inner.secret.is_empty() {
             let secret = inner.secret.expose().as_bytes();
-            let signed = signature(secret, super::now().as_secs(), &request.body);
+            let signed = signature(secret, clock::now().as_secs(), &request.body);
             head = head.header("Greenroom-Signature", signed);
         }
         let request = head

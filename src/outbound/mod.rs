@@ -5,8 +5,6 @@ mod lanes;
 mod outage;
 mod signature;
 
-use std::time::{Duration, SystemTime};
-
 use crate::config::Config;
 
 pub(crate) use client::{Endpoint, OutboundError, Request};
@@ -23,22 +21,6 @@ pub(crate) fn node_name(config: &Config) -> String {
         ),
         name => name.to_owned(),
     }
-}
-
-/// Since the Unix epoch.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what is sent elsewhere carries the time of day"
-)]
-pub(crate) fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn now_ms() -> u64 {
-    u64::try_from(now().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A new id: 128 random bits in hexadecimal.

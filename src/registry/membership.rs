@@ -7,9 +7,9 @@ use actix::Recipient;
 use rustc_hash::FxHashMap;
 
 use crate::SocketId;
+use crate::clock::now_ms;
 use crate::hub::Selection;
 use crate::namespace::{Room, RoomEvent, SocketInner};
-use crate::outbound::now_ms;
 use crate::registry::Occupancy;
 
 /// All namespaces of this node.
@@ -89,20 +89,10 @@ impl Membership {
         }
     }
 
-    fn edge(&self, socket: &SocketInner, room: &Room, is_occupied: bool) {
-        if let Some(watcher) = &self.watcher {
-            watcher.do_send(Occupancy {
-                nsp: socket.namespace().name().into(),
-                room: room.clone(),
-                is_occupied,
-                at_ms: now_ms(),
-            });
-        }
-    }
-
     pub(super) fn join(&mut self, socket: &Arc<SocketInner>, rooms: Vec<Room>) {
-        let space = self.spaces.entry(socket.namespace().index).or_default();
-        let (id, mut edges) = (socket.id(), Vec::new());
+        let Self { spaces, watcher } = self;
+        let space = spaces.entry(socket.namespace().index).or_default();
+        let id = socket.id();
         space.sockets.insert(id.clone(), Arc::clone(socket));
         for room in rooms {
             let is_own = *room == *id.as_str();
@@ -115,14 +105,13 @@ impl Membership {
                     .insert(id.clone());
             if is_new {
                 space.tell(|| RoomEvent::Created(room.clone()));
-                edges.extend((!is_own).then(|| room.clone()));
+                if !is_own {
+                    tell_edge(watcher.as_ref(), socket, &room, true);
+                }
             }
             if has_joined {
                 space.tell(|| RoomEvent::Joined(room, id.clone()));
             }
-        }
-        for room in edges {
-            self.edge(socket, &room, true);
         }
     }
 
@@ -154,7 +143,7 @@ impl Membership {
         if has_left && is_empty {
             space.tell(|| RoomEvent::Deleted(room.clone()));
             if !is_own {
-                self.edge(socket, room, false);
+                tell_edge(self.watcher.as_ref(), socket, room, false);
             }
         }
     }
@@ -255,5 +244,22 @@ impl Membership {
             })
             .collect();
         sockets.into_values().cloned().collect()
+    }
+}
+
+/// A room of this server has got its first member, or lost its last.
+fn tell_edge(
+    watcher: Option<&Recipient<Occupancy>>,
+    socket: &SocketInner,
+    room: &Room,
+    is_occupied: bool,
+) {
+    if let Some(watcher) = watcher {
+        watcher.do_send(Occupancy {
+            nsp: socket.namespace().name().into(),
+            room: room.clone(),
+            is_occupied,
+            at_ms: now_ms(),
+        });
     }
 }

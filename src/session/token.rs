@@ -7,7 +7,8 @@ use actix::prelude::*;
 use serde_json::json;
 
 use super::{Application, Session};
-use crate::auth::{self, Auth, TokenError};
+use crate::auth::{Auth, TokenError};
+use crate::clock;
 use crate::hub::Timer;
 use crate::metrics::Counter;
 use crate::namespace::{Ack, Fresh, Socket, SocketInner};
@@ -44,7 +45,7 @@ impl Session {
             }
         });
         let Some(next) = next.min() else { return };
-        let wait = next.saturating_sub(auth::now()).min(LONGEST);
+        let wait = next.saturating_sub(clock::now()).min(LONGEST);
         // A little later, so that it has expired by then.
         let at = Instant::now() + wait + Duration::from_millis(1);
         // However often a client brings fresh tokens, it has one timer: who is early looks again.
@@ -61,7 +62,7 @@ impl Session {
         else {
             return;
         };
-        let now = auth::now();
+        let now = clock::now();
         sockets.token_watched = None;
         for seated in &mut sockets.seated {
             let Some(claims) = seated.socket.claims() else {
@@ -156,7 +157,7 @@ mod tests {
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn token(lives: Duration) -> String {
-        let expires = (auth::now() + lives).as_secs_f64();
+        let expires = (clock::now() + lives).as_secs_f64();
         let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let (header, claims) = (json!({ "alg": "HS256" }), json!({ "exp": expires }));
         let message = format!("{}.{}", part(header), part(claims));

@@ -36,6 +36,7 @@ use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use about::About;
 
+use crate::clock;
 use crate::config::{Config, WebhookEvent};
 use crate::error::Error;
 use crate::metrics::{Counter, Metrics};
@@ -233,7 +234,7 @@ impl Webhooks {
                 Some(reason) => json!({ "socket": about, "reason": reason.to_string() }),
             }
         };
-        let hook = self.post.hook(event, key, outbound::now_ms(), facts);
+        let hook = self.post.hook(event, key, clock::now_ms(), facts);
         if let (Some(hook), Some(courier)) = (hook, self.courier.get()) {
             courier.do_send(hook);
         }
