@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 pub(crate) const BETWEEN_LINES: Duration = Duration::from_mins(1);
 
 /// Lets the first through at once, and then one per minute, which knows how many there were since.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Throttle(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     last: Option<Instant>,
     /// Those that were not let through since then.

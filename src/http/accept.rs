@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use actix_http::error::DispatchError;
 use actix_rt::net::TcpStream;
-
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -17,7 +16,6 @@ use crate::metrics::Counter;
 use crate::server::Server;
 
 /// How connections of a listener begin.
-#[derive(Clone)]
 pub(super) struct Entrance {
     server: Server,
     arrivals: Arrivals,

@@ -37,7 +37,7 @@ pub use remote::RemoteSocket;
 pub use server_event::{ServerAck, ServerEvent};
 pub use socket::{Room, Socket, user_room};
 pub(crate) use socket_state::{Opening, SocketInner};
-pub(crate) use table::{NamespaceInner, Namespaces, NotEntered, Predicate};
+pub(crate) use table::{Children, NamespaceInner, Namespaces, NotEntered, Predicate};
 pub(crate) use token::{Fresh, require as require_token};
 
 use crate::SocketId;

@@ -102,21 +102,13 @@ impl Server {
 
     /// Waits until nobody is here, and all have taken what was said to them last.
     async fn all_gone(&self) {
-        let mut look = tokio::time::interval(Duration::from_millis(10));
-        while self.n_sessions() > 0 || carrier::n_goodbyes() > 0 {
-            look.tick().await;
-        }
+        until(|| self.n_sessions() == 0 && carrier::n_goodbyes() == 0).await;
     }
 
     /// Waits until handlers have heard of all ends, and programs elsewhere too; it is behind the sessions and the cluster,
     /// which bring the last ones.
     async fn all_told(&self, end: Instant) {
-        let told = async {
-            let mut look = tokio::time::interval(Duration::from_millis(10));
-            while self.0.n_leaving.load(Ordering::Acquire) > 0 {
-                look.tick().await;
-            }
-        };
+        let told = until(|| self.0.n_leaving.load(Ordering::Acquire) == 0);
         if tokio::time::timeout_at(end.into(), told).await.is_err() {
             let n_sockets = self.0.n_leaving.load(Ordering::Acquire);
             log::error!("a handler has not heard of all ends sockets={n_sockets}");
@@ -130,13 +122,16 @@ impl Server {
         let n_cut = self.n_sessions();
         self.0.to_all_hubs(|| Command::Shutdown);
         // Handlers hear of it.
-        let _ = tokio::time::timeout_at(end.into(), async {
-            let mut look = tokio::time::interval(Duration::from_millis(10));
-            while self.n_sessions() > 0 {
-                look.tick().await;
-            }
-        })
-        .await;
+        let gone = until(|| self.n_sessions() == 0);
+        let _ = tokio::time::timeout_at(end.into(), gone).await;
         n_cut
+    }
+}
+
+/// Looks again and again: nothing tells of these ends, and they are not worth it.
+async fn until(is_so: impl Fn() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(10));
+    while !is_so() {
+        look.tick().await;
     }
 }

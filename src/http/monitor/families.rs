@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use bytestring::ByteString;
+
 use super::exposition::{Exposition, Family, Kind};
 use super::workers::{PATIENCE, Workers};
 use super::{cluster, process};
 use crate::hub::ROUND_TRIP_BOUNDS_MS;
 use crate::metrics::Counter;
-use crate::namespace::Namespaces;
+use crate::namespace::Children;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::Transport;
 use crate::recovery::Recovery;
@@ -47,8 +49,9 @@ pub(super) async fn scrape(servers: &[Server], is_ready: bool) -> String {
         sessions(&mut text, shared, &workers);
         traffic(&mut text, &workers);
         if let Some(namespaces) = shared.namespaces() {
-            sockets(&mut text, namespaces, &workers);
-            rooms(&mut text, shared, namespaces).await;
+            let (named, dynamic) = namespaces.census();
+            sockets(&mut text, &named, &dynamic, &workers);
+            rooms(&mut text, shared, &named).await;
         }
         causes(&mut text, shared);
         if let Some(cluster) = &shared.cluster {
@@ -205,14 +208,18 @@ fn traffic(text: &mut Exposition, workers: &Workers) {
     .is(workers.n_blocked);
 }
 
-fn sockets(text: &mut Exposition, namespaces: &Namespaces, workers: &Workers) {
+fn sockets(
+    text: &mut Exposition,
+    named: &[(ByteString, usize)],
+    dynamic: &Children,
+    workers: &Workers,
+) {
     let tally = &workers.tally;
-    let (named, dynamic) = namespaces.census();
     let mut family = text.gauge(
         "greenroom_sockets",
         "Sockets that are in a namespace or on their way in; those of patterns are \"dynamic\".",
     );
-    for (name, n) in &named {
+    for (name, n) in named {
         family = family.with("namespace", name, n);
     }
     family.with("namespace", DYNAMIC, dynamic.n_sockets);
@@ -262,8 +269,7 @@ fn sockets(text: &mut Exposition, namespaces: &Namespaces, workers: &Workers) {
     .with("kind", "broadcast", tally.reached);
 }
 
-async fn rooms(text: &mut Exposition, shared: &Shared, namespaces: &Namespaces) {
-    let (named, _) = namespaces.census();
+async fn rooms(text: &mut Exposition, shared: &Shared, named: &[(ByteString, usize)]) {
     let asked = tokio::time::timeout(PATIENCE, shared.ask_registry(CountRooms)).await;
     let Ok(counts) = asked else {
         // No number is better than a wrong one.
