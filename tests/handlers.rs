@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
-use greenroom::config::Config;
+use greenroom::config::{Carrier, Config};
 use greenroom::testing::{Client, ClientError};
 use greenroom::{
     Ack, Args, Connect, Disconnect, DisconnectReason, Event, Handlers, On, Refusal, Server, Socket,
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
-use support::tcp::{Raw, Ws, frame, http, join_polling, listen, post, text_frame};
+use support::tcp::{Raw, Ws, frame, get, http, join_polling, listen, post, text_frame};
 use support::{Heard, Worker, counter, ear, eventually, lobby, on_actix, within};
 
 fn serve<A: Actor<Context = Context<A>>>(handlers: Handlers<A>) -> Server {
@@ -59,7 +59,7 @@ async fn ask(client: &mut Client, name: &str, args: &Value) -> Args {
 
 // --- coming in ---------------------------------------------------------------------------------
 
-/// Lets those in whose auth payload says `{"name": …}` and waits for a permit before it answers.
+/// Lets those in whose auth payload says `{"name": …}`, or whose query does, and waits for a permit before it answers.
 struct Doorman {
     gate: Arc<Semaphore>,
 }
@@ -82,11 +82,23 @@ impl Handler<Connect> for Doorman {
         Box::pin(async move {
             gate.acquire().await.expect("the gate stays").forget();
             socket.emit("late", 2);
-            match socket.auth::<Auth>() {
+            let auth = socket.auth::<Auth>();
+            // Clients of revision 3 have none.
+            let name = socket.handshake().query("name");
+            match auth.or(name.map(|name| Auth { name: name.into() }).ok_or(())) {
                 Ok(Auth { name }) => socket.set_data(&name).map_err(|_| "data".into()),
                 Err(_) => Err(Refusal::new("who are you?").with_data(json!({ "code": 7 }))),
             }
         })
+    }
+}
+
+impl Handler<Event> for Doorman {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Context<Self>) {
+        let args = event.args().clone();
+        event.ack.send_args(&args);
     }
 }
 
@@ -120,6 +132,58 @@ fn what_connect_emits_follows_its_answer_and_what_it_joins_holds() {
         assert_eq!(ws.event().await, ("late".to_owned(), vec![json!(2)]));
         listening.server.root().to("lobby").emit("all", ());
         assert_eq!(ws.event().await, ("all".to_owned(), vec![]));
+    });
+}
+
+#[test]
+fn what_comes_before_the_answer_of_connect_waits_for_it() {
+    on_actix(async {
+        for carrier in [Carrier::Direct, Carrier::Mounted] {
+            let gate = Arc::new(Semaphore::new(0));
+            let handlers = doorman(&gate).on_event();
+            let mut config = Config::default();
+            config.server.carrier = carrier;
+            config.engine.allow_eio3 = true;
+            let listening = listen(config, |builder| builder.namespace("/", handlers)).await;
+            let is_inside = || listening.server.root().n_sockets() == 1;
+            let mut ws = Raw::websocket(&listening, "").await;
+            // In one piece, so that all of it is there before the handler is asked.
+            let packets = [
+                r#"40{"name":"Ada"}"#,
+                r#"421["echo",1]"#,
+                r#"422["echo",2]"#,
+            ];
+            ws.write(&packets.map(text_frame).concat()).await;
+            eventually("the handler has joined the socket", is_inside).await;
+            gate.add_permits(1);
+            let open = ws.text().await;
+            assert!(open.starts_with("0{"), "{open}");
+            let answer = ws.text().await;
+            assert!(answer.starts_with(r#"40{"sid":""#), "{answer}");
+            assert_eq!(ws.text().await, r#"42["early",1]"#);
+            assert_eq!(ws.text().await, r#"42["late",2]"#);
+            assert_eq!(ws.text().await, "431[1]");
+            assert_eq!(ws.text().await, "432[2]");
+            ws.write(&text_frame("41")).await;
+            eventually("the client has left", || !is_inside()).await;
+
+            // Clients of revision 3 are let in without asking: they cannot know how long it takes.
+            let v3 = |request: String| request.replace("EIO=4", "EIO=3");
+            let (_, opened) = http(&listening, &v3(get("&b64=1&name=Ada"))).await;
+            let sid = opened.split('"').nth(3).unwrap();
+            let request = v3(post(sid, r#"13:421["echo",3]"#));
+            let (posted, ()) = tokio::join!(http(&listening, &request), async {
+                eventually("the handler has joined the socket", is_inside).await;
+                gate.add_permits(1);
+            });
+            assert_eq!(posted.0, 200, "{}", posted.1);
+            let mut polled = String::new();
+            while !polled.contains(":431[3]") {
+                let (status, more) = http(&listening, &v3(get(&format!("&sid={sid}")))).await;
+                assert_eq!(status, 200, "{polled}{more}");
+                polled += &more;
+            }
+        }
     });
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use actix::prelude::*;
 use bytes::Bytes;
 use bytestring::ByteString;
+use tokio::sync::oneshot;
 
-use super::{Application, Session};
+use super::{Application, Inbound, Session};
 use crate::metrics::Counter;
 use crate::namespace::{Ack, Delivery, Event, Socket};
 use crate::protocol::DisconnectReason;
@@ -65,7 +66,7 @@ impl Session {
     }
 
     // Hot: finds the socket by comparing names (most sessions have one), hands the event over.
-    fn socketio_packet(&mut self, packet: Packet, ctx: &mut Context<Self>) {
+    pub(super) fn socketio_packet(&mut self, packet: Packet, ctx: &mut Context<Self>) {
         let Application::SocketIo(sockets) = &mut self.application else {
             return;
         };
@@ -75,6 +76,12 @@ impl Session {
         };
         let index = sockets.position(nsp);
         let is_connected = index.is_some_and(|index| sockets.seated[index].is_connected);
+        if let (Some(_), false, Body::Event { .. } | Body::Ack { .. }) =
+            (index, is_connected, &packet.body)
+        {
+            // A handler takes its time, and clients of revision 3 do not know that anybody is asked.
+            return self.wait_for_verdict(packet, ctx);
+        }
         match (packet.body, index) {
             (Body::Connect { auth }, None) => {
                 let auth = match self.version {
@@ -84,10 +91,8 @@ impl Session {
                 let nsp = ByteString::from(nsp);
                 self.connect(&nsp, auth, ctx);
             }
-            (Body::Event { id, name, args }, Some(index)) if is_connected => {
-                self.event(index, id, name, args, ctx)
-            }
-            (Body::Ack { id, args }, Some(index)) if is_connected => {
+            (Body::Event { id, name, args }, Some(index)) => self.event(index, id, name, args, ctx),
+            (Body::Ack { id, args }, Some(index)) => {
                 let resolved =
                     id.is_some_and(|id| sockets.seated[index].socket.resolve_ack(id, args));
                 if resolved {
@@ -119,6 +124,17 @@ impl Session {
                 self.close_saying(why, DisconnectReason::ForcedServerClose, ctx);
             }
         }
+    }
+
+    /// A packet for a socket that is not let in yet, and all that follow it, wait until its namespace has decided.
+    fn wait_for_verdict(&mut self, packet: Packet, ctx: &mut Context<Self>) {
+        let Application::SocketIo(sockets) = &mut self.application else {
+            return;
+        };
+        let (decided, verdict) = oneshot::channel();
+        sockets.decided = Some(decided);
+        self.inbox.push_front(Inbound::Socketio(packet));
+        self.block_on(verdict.into_actor(self).map(|_, _, _| ()), ctx);
     }
 
     // Hot: one message to the handler, whose arguments are a slice of what arrived.

@@ -118,6 +118,10 @@ impl Session {
                         ctx,
                     );
                 }
+                Some(Inbound::Socketio(packet)) if self.state == State::Open => {
+                    self.socketio_packet(packet, ctx);
+                }
+                Some(Inbound::Socketio(_)) => {}
                 Some(Inbound::Broken(err)) => self.packet(Err(err), ctx),
                 Some(Inbound::Frame(carrier, frame)) => self.frame(carrier, frame.borrow(), ctx),
                 None => {

@@ -18,6 +18,7 @@ use crate::carrier::{Direct, Outlet};
 use crate::hub::{Body, Parcel};
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, DecodeError, PacketType};
+use crate::protocol::socketio;
 use crate::protocol::websocket::{self, Decoder, Incoming, Opcode, WsError};
 
 /// What a connection is to its session.
@@ -33,6 +34,8 @@ pub(crate) enum Role {
 #[derive(Debug)]
 pub(crate) enum Inbound {
     Packet(PacketType, OwnedData),
+    /// Of Socket.IO, whole.
+    Socketio(socketio::Packet),
     Broken(DecodeError),
     /// From the connection with this number.
     Frame(u32, Frame),

@@ -31,6 +31,8 @@ use crate::server::Shared;
 pub(super) struct Sockets {
     pub(super) decoder: Decoder,
     pub(super) seated: SmallVec<[Seated; 1]>,
+    /// Dropped when a namespace has decided, if a packet waits for that.
+    pub(super) decided: Option<oneshot::Sender<()>>,
     /// Whether it has been in a namespace.
     pub(super) has_joined: bool,
     /// When the end of a token is looked for next.
@@ -52,6 +54,7 @@ impl Sockets {
         Self {
             decoder,
             seated: SmallVec::new(),
+            decided: None,
             has_joined: false,
             token_watched: None,
         }
@@ -224,6 +227,9 @@ impl Session {
                 Ok(verdict) => session.judged(member, verdict, restored),
                 // A middleware has panicked.
                 Err(_) => session.admit(member, Err(Refusal::new("internal error")), None),
+            }
+            if let Some(sockets) = session.sockets() {
+                sockets.decided = None;
             }
         }));
     }

@@ -78,9 +78,14 @@ onEveryTarget("socket.io 2", { env: { ALLOW_EIO3: "1" } }, (server) => {
     for (const query of ["&b64=1", ""]) {
       const session = await Session.open(server, { eio: 3, query });
       const head = '451-["message",{"_placeholder":true,"num":0}]';
-      await session.post(`${head.length}:${head}6:b4AQI=`);
+      const posted = await session.post(`${head.length}:${head}6:b4AQI=`);
+      assert.deepEqual([posted.status, posted.text], [200, "ok"]);
       let received = "";
-      while (!received.includes("message-back")) received += (await session.get()).bytes.toString("latin1");
+      while (!received.includes("message-back")) {
+        const { status, bytes } = await session.get();
+        received += bytes.toString("latin1");
+        assert.equal(status, 200, received);
+      }
       assert.ok(received.includes(query === "" ? "\u0004\u0001\u0002" : "6:b4AQI="), received);
     }
   });

@@ -160,8 +160,12 @@ impl Ws {
 
     /// What comes next; pings of the engine are answered.
     pub(crate) async fn next(&mut self) -> Arrived {
+        within("a message", self.next_but_pings()).await
+    }
+
+    async fn next_but_pings(&mut self) -> Arrived {
         loop {
-            match within("a message", self.0.next()).await {
+            match self.0.next().await {
                 Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.send("3").await,
                 Some(Ok(Message::Text(text))) => return Arrived::Text(text.as_str().to_owned()),
                 Some(Ok(Message::Binary(bytes))) => return Arrived::Binary(bytes.to_vec()),
