@@ -17,6 +17,12 @@ use cli::{CommandLine, Failure, filter, logging};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // What little a session has lies scattered: huge pages would hold more of it than it needs, by half.
+    #[cfg(target_os = "linux")]
+    if let Err(err) = rustix::thread::disable_transparent_huge_pages(true) {
+        // Very old kernels, and some sandboxes.
+        log::debug!("huge pages stay why={err}");
+    }
     match CommandLine::read().run(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -51,7 +51,7 @@ use crate::carrier::mounted;
 use crate::engine::Message;
 use crate::error::EncodeError;
 use crate::hub;
-use crate::namespace::Handshake;
+use crate::namespace::{Handshake, Pairs};
 use crate::protocol::engineio::{ProtocolVersion, Sid};
 use crate::protocol::socketio::{self, Args, Body, Decoder, Dialect, Encoded, Packet};
 use crate::server::Server;
@@ -137,9 +137,9 @@ impl Client {
         let hub = hub::here(shared);
         let outlet = session::outlet();
         let handshake = Arc::new(Handshake {
-            headers: Box::default(),
+            headers: Pairs::default(),
             url: "/".into(),
-            query: Box::default(),
+            query: Pairs::default(),
             address: None,
             secure: false,
             issued: Duration::ZERO,

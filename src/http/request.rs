@@ -1,5 +1,6 @@
 //! From an HTTP request to a handshake.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::tls::Encrypted;
 use super::{RequestHead, proxies};
 use crate::clock;
 use crate::metrics::Counter;
-use crate::namespace::Handshake;
+use crate::namespace::{Handshake, Pairs};
 use crate::protocol::engineio::Query;
 use crate::server::Shared;
 
@@ -59,10 +60,7 @@ impl<'a> Facts<'a> {
         Arc::new(Handshake {
             headers: kept_headers(self.head.headers, shared),
             url: self.head.url.into(),
-            query: query
-                .pairs()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            query: query.pairs().collect(),
             address: self.peer.map(|peer| {
                 let proxies = &shared.config.security.trusted_proxies;
                 proxies::client(proxies, peer.ip(), self.head.headers)
@@ -78,9 +76,9 @@ fn url(uri: &Uri) -> &str {
 }
 
 /// The headers as Node has them: lower-case names, repeated ones joined; as many as the limit holds.
-fn kept_headers(map: &HeaderMap, shared: &Shared) -> Box<[(Box<str>, Box<str>)]> {
+fn kept_headers(map: &HeaderMap, shared: &Shared) -> Pairs {
     let limit = shared.limits().headers_bytes;
-    let mut headers: Vec<(Box<str>, Box<str>)> = Vec::with_capacity(map.len());
+    let mut headers: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(map.len());
     let (mut bytes, mut n_left_out) = (0, 0_usize);
     for (name, value) in map {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -92,15 +90,15 @@ fn kept_headers(map: &HeaderMap, shared: &Shared) -> Box<[(Box<str>, Box<str>)]>
         bytes += size;
         match headers
             .iter_mut()
-            .find(|(known, _)| **known == *name.as_str())
+            .find(|(known, _)| *known == name.as_str())
         {
             Some((_, known)) => *known = format!("{known}, {value}").into(),
-            None => headers.push((name.as_str().into(), value.into())),
+            None => headers.push((name.as_str(), value)),
         }
     }
     if n_left_out > 0 {
         shared.metrics.count(Counter::HeadersLeftOut);
         log::debug!("headers are left out why=too many bytes headers={n_left_out} limit={limit}");
     }
-    headers.into()
+    headers.into_iter().collect()
 }

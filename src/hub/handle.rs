@@ -1,7 +1,7 @@
 //! The ways to a hub: a call on its own thread, a message from others; and how it starts and stops.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 use tokio::sync::Notify;
 
+use super::by_sid::BySid;
 use super::command::Held;
 use super::{Change, Command, Hub, Parcel, Tally, heartbeat};
 use crate::namespace::{Namespaces, ServerEvent, Socket};
@@ -174,7 +175,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             server: Arc::clone(server),
             seats: SlotMap::with_key(),
             members: SlotMap::with_key(),
-            by_sid: HashMap::default(),
+            by_sid: BySid::default(),
             spaces: FxHashMap::default(),
             peers: RefCell::default(),
             timers: BTreeSet::new(),

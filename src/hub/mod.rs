@@ -4,6 +4,7 @@
 //! Receives: [`Command`]. Sends: [`crate::session::Command`] to the sessions of this worker.
 //! Stops: with its worker. Never: awaits, talks to Redis, parses a packet.
 
+mod by_sid;
 mod command;
 mod delivery;
 mod drain;
@@ -16,7 +17,7 @@ mod seat;
 mod tally;
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,6 +26,7 @@ use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 use tokio::sync::Notify;
 
+use by_sid::BySid;
 pub(crate) use command::{Change, Command, Fanout, Flags, MessageBody};
 pub(crate) use delivery::delay_flush;
 use handle::After;
@@ -38,7 +40,6 @@ pub(crate) use tally::{ROUND_TRIP_BOUNDS_MS, Report, ReportTo, Tallies, Tally, p
 
 use crate::namespace::{Room, Socket};
 use crate::protocol::DisconnectReason;
-use crate::protocol::engineio::Sid;
 use crate::protocol::socketio::Encoded;
 use crate::server::Shared;
 use crate::session;
@@ -52,7 +53,7 @@ pub(crate) struct Hub {
     pub(crate) server: Arc<Shared>,
     pub(crate) seats: SlotMap<SeatKey, Seat>,
     pub(crate) members: SlotMap<MemberKey, Member>,
-    by_sid: HashMap<Sid, SeatKey, foldhash::quality::RandomState>,
+    by_sid: BySid,
     spaces: FxHashMap<u32, Space>,
     /// All hubs of the server, and the generation of that list.
     pub(crate) peers: RefCell<(u64, Rc<Vec<Arc<HubHandle>>>)>,
@@ -125,8 +126,8 @@ impl Hub {
                 };
                 self.push(seat, Parcel::new(body, true));
             }
-            Command::Session { sid, command } => match self.by_sid.get(&sid) {
-                Some(seat) => self.seats[*seat].session.do_send(command),
+            Command::Session { sid, command } => match self.by_sid.get(&sid, &self.seats) {
+                Some(seat) => self.seats[seat].session.do_send(command),
                 None => command.refuse(),
             },
             Command::ToSession { seat, command } => match self.seats.get(seat) {
@@ -200,16 +201,16 @@ impl Hub {
 
     /// A new session; the caller gives it its first packets.
     pub(crate) fn add_seat(&mut self, seat: Seat) -> SeatKey {
-        let (sid, heartbeat) = (seat.sid, seat.heartbeat);
+        let heartbeat = seat.heartbeat;
         let key = self.seats.insert(seat);
-        self.by_sid.insert(sid, key);
+        self.by_sid.insert(key, &self.seats);
         self.set_heartbeat(key, heartbeat);
         key
     }
 
     pub(crate) fn remove_seat(&mut self, key: SeatKey) -> Option<Seat> {
         let seat = self.seats.remove(key)?;
-        self.by_sid.remove(&seat.sid);
+        self.by_sid.remove(&seat.sid, key);
         Some(seat)
     }
 

@@ -41,7 +41,7 @@ impl Hub {
     }
 
     pub(super) fn polling(&mut self, sid: &Sid, question: Polling) {
-        let Some(&key) = self.by_sid.get(sid) else {
+        let Some(key) = self.by_sid.get(sid, &self.seats) else {
             return question.refuse(HandshakeError::UnknownSid);
         };
         let Some(seat) = self.seats.get_mut(key) else {

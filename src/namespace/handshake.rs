@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::pairs::Pairs;
 use super::socket_state::SocketInner;
 use crate::protocol::socketio::Value;
 
@@ -19,9 +20,9 @@ use crate::protocol::socketio::Value;
 /// Source: `packages/socket.io/lib/socket-types.ts`, `Handshake`.
 #[derive(Clone, Debug)]
 pub struct Handshake {
-    pub(crate) headers: Box<[(Box<str>, Box<str>)]>,
+    pub(crate) headers: Pairs,
     pub(crate) url: Box<str>,
-    pub(crate) query: Box<[(Box<str>, Box<str>)]>,
+    pub(crate) query: Pairs,
     pub(crate) address: Option<IpAddr>,
     pub(crate) secure: bool,
     pub(crate) issued: Duration,
@@ -31,29 +32,23 @@ impl Handshake {
     /// The value of a header, by its lower-case name. Repeated headers are joined with `, `.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| **key == *name)
-            .map(|(_, value)| &**value)
+        self.headers.get(name)
     }
 
     /// All headers, names in lower case, as far as the limit `headers_bytes` kept them.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers.iter().map(|(name, value)| (&**name, &**value))
+        self.headers.iter()
     }
 
     /// The value of a query parameter of the handshake URL.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| **key == *name)
-            .map(|(_, value)| &**value)
+        self.query.get(name)
     }
 
     /// All query parameters, in their order.
     pub fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.query.iter().map(|(name, value)| (&**name, &**value))
+        self.query.iter()
     }
 
     /// Path and query of the request.
@@ -129,9 +124,9 @@ impl HandshakeObject {
         let pairs = |key| match object.member(key) {
             Some(Value::Object(members)) => members
                 .iter()
-                .filter_map(|(name, value)| Some((name.as_str().into(), value.as_str()?.into())))
+                .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
                 .collect(),
-            _ => Box::default(),
+            _ => Pairs::default(),
         };
         let issued = match object.member("issued") {
             Some(Value::Number(ms)) => Duration::from_millis(ms.as_u64().unwrap_or_default()),
@@ -168,11 +163,9 @@ impl HandshakeObject {
     }
 }
 
-struct Pairs<'a>(&'a [(Box<str>, Box<str>)]);
-
-impl Serialize for Pairs<'_> {
+impl Serialize for Pairs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        serializer.collect_map(self.iter())
     }
 }
 
@@ -181,7 +174,7 @@ impl Serialize for HandshakeObject {
         let handshake = &*self.handshake;
         let has_claims = self.claims != Value::Null;
         let mut map = serializer.serialize_map(Some(9 + usize::from(has_claims)))?;
-        map.serialize_entry("headers", &Pairs(&handshake.headers))?;
+        map.serialize_entry("headers", &handshake.headers)?;
         map.serialize_entry("time", &http_date(handshake.issued))?;
         map.serialize_entry("address", &handshake.address.map(|ip| ip.to_string()))?;
         map.serialize_entry("xdomain", &handshake.is_cross_domain())?;
@@ -191,7 +184,7 @@ impl Serialize for HandshakeObject {
             &u64::try_from(handshake.issued.as_millis()).unwrap_or(u64::MAX),
         )?;
         map.serialize_entry("url", &handshake.url)?;
-        map.serialize_entry("query", &Pairs(&handshake.query))?;
+        map.serialize_entry("query", &handshake.query)?;
         map.serialize_entry("auth", &self.auth)?;
         if has_claims {
             map.serialize_entry("claims", &self.claims)?;
@@ -248,11 +241,12 @@ mod tests {
 
     #[test]
     fn it_has_the_shape_of_the_reference() {
-        let pair = |name: &str, value: &str| (name.into(), value.into());
         let handshake = Handshake {
-            headers: [pair("host", "a"), pair("origin", "http://b")].into(),
+            headers: [("host", "a"), ("origin", "http://b")]
+                .into_iter()
+                .collect(),
             url: "/socket.io/?EIO=4".into(),
-            query: [pair("EIO", "4")].into(),
+            query: [("EIO", "4")].into_iter().collect(),
             address: Some([127, 0, 0, 1].into()),
             secure: false,
             issued: Duration::from_millis(1_763_000_000_123),

@@ -13,7 +13,7 @@ use super::ack::Answer;
 use super::broadcast::{Broadcast, IntoRooms};
 use super::event::Event;
 use super::handshake::{Handshake, HandshakeObject};
-use super::socket_state::SocketInner;
+use super::socket_state::{SocketInner, SocketMiddleware};
 use crate::error::{AckError, ArgsError, EmitError, Refusal, to_value};
 use crate::hub::{Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
@@ -173,7 +173,7 @@ impl Socket {
     /// # Errors
     /// `data` cannot be serialized.
     pub fn set_data<T: Serialize>(&self, data: &T) -> Result<(), EmitError> {
-        *self.inner.data.lock() = to_value(data)?;
+        *self.inner.data.lock() = Some(Box::new(to_value(data)?));
         Ok(())
     }
 
@@ -398,10 +398,10 @@ impl Socket {
         F: Fn(&Event) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
     {
-        self.inner
-            .middleware
-            .lock()
-            .push(Arc::new(move |event| Box::pin(middleware(event))));
+        let middleware: SocketMiddleware = Arc::new(move |event| Box::pin(middleware(event)));
+        let mut all = self.inner.middleware.lock();
+        *all = all.iter().cloned().chain([middleware]).collect();
+        drop(all);
         self.inner.has_middleware.store(true, Ordering::Release);
     }
 }

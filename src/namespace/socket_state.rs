@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use bytestring::ByteString;
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 
 use super::ack::AckTable;
@@ -45,12 +46,13 @@ pub(crate) struct SocketInner {
     pub(super) own_room: AtomicBool,
     /// The truth about rooms; hub and registry hold indexes of it, told in the same order under this lock.
     pub(super) rooms: Mutex<Rooms>,
-    pub(super) data: Mutex<Value>,
+    /// An empty object until it is set: most sockets have none.
+    pub(super) data: Mutex<Option<Box<Value>>>,
     pub(super) acks: Mutex<AckTable>,
     /// Of its token, if its namespace requires one.
     pub(super) claims: Mutex<Option<Arc<Claims>>>,
     pub(super) has_middleware: AtomicBool,
-    pub(super) middleware: Mutex<Vec<SocketMiddleware>>,
+    pub(super) middleware: Mutex<Box<[SocketMiddleware]>>,
 }
 
 impl std::fmt::Debug for SocketInner {
@@ -80,7 +82,7 @@ pub(crate) struct Opening {
     pub(crate) protocol: ProtocolVersion,
     pub(crate) transport: Arc<AtomicU8>,
     pub(crate) recovered: bool,
-    pub(crate) data: Value,
+    pub(crate) data: Option<Value>,
 }
 
 impl SocketInner {
@@ -112,7 +114,7 @@ impl SocketInner {
             end_reason: Mutex::new(None),
             own_room: AtomicBool::new(false),
             rooms: Mutex::default(),
-            data: Mutex::new(data),
+            data: Mutex::new(data.map(Box::new)),
             acks: Mutex::default(),
             claims: Mutex::default(),
             has_middleware: AtomicBool::new(false),
@@ -171,7 +173,10 @@ impl SocketInner {
     }
 
     pub(crate) fn data(&self) -> Value {
-        self.data.lock().clone()
+        match &*self.data.lock() {
+            Some(data) => Value::clone(data),
+            None => Value::Object(IndexMap::new()),
+        }
     }
 
     pub(crate) fn rooms(&self) -> Vec<Room> {
@@ -184,7 +189,7 @@ impl SocketInner {
     /// The middleware that runs before each event, if there is any.
     pub(crate) fn middleware(&self) -> Vec<SocketMiddleware> {
         if self.has_middleware.load(Ordering::Acquire) {
-            self.middleware.lock().clone()
+            self.middleware.lock().to_vec()
         } else {
             Vec::new()
         }

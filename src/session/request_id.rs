@@ -54,13 +54,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::namespace::Pairs;
     use crate::protocol::engineio::SidPrefix;
 
     fn id(header: &str, sid: &Sid) -> String {
         let handshake = Handshake {
-            headers: Box::new([(HEADER.into(), header.into())]),
+            headers: [(HEADER, header)].into_iter().collect(),
             url: "/".into(),
-            query: Box::default(),
+            query: Pairs::default(),
             address: None,
             secure: false,
             issued: Duration::ZERO,

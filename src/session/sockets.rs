@@ -22,7 +22,7 @@ use crate::namespace::{
 };
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::ProtocolVersion;
-use crate::protocol::socketio::{Args, Decoder, Encoded, Value};
+use crate::protocol::socketio::{Args, Decoder, Encoded};
 use crate::recovery::{Restored, Saved};
 use crate::registry;
 use crate::server::Shared;
@@ -126,11 +126,8 @@ impl Session {
         };
         let pid = recovery_pid(&restored);
         let (id, data) = match &restored {
-            Some(Restored { saved, .. }) => (saved.id.clone(), saved.data.clone()),
-            None => (
-                SocketId::generate(),
-                Value::Object(indexmap::IndexMap::new()),
-            ),
+            Some(Restored { saved, .. }) => (saved.id.clone(), Some(saved.data.clone())),
+            None => (SocketId::generate(), None),
         };
         let socket = SocketInner::new(Opening {
             id,
