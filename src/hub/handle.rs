@@ -56,6 +56,20 @@ pub(crate) fn local(server: usize) -> Option<Local> {
     })
 }
 
+/// Has [`Shared::tell_changes`] called when this worker has nothing else to do; `false` if this thread is no worker of
+/// the server.
+pub(crate) fn end_of_round(server: usize) -> bool {
+    let Some(hub) = local(server) else {
+        return false;
+    };
+    // Who works on the hub right now does not tell the registry.
+    let Ok(hub) = hub.try_borrow() else {
+        return false;
+    };
+    hub.flush.notify_one();
+    true
+}
+
 impl HubHandle {
     /// Applies `command` at once if this is the hub's thread, else sends it there. One thread always
     /// takes the same way to one hub, so what it says arrives in the order it was said.
@@ -138,6 +152,7 @@ impl Actor for HubActor {
         if let Some(hub) = self.0.take() {
             let (server, index) = (Arc::clone(&hub.borrow().server), hub.borrow().index);
             LOCAL.with_borrow_mut(|hubs| hubs.retain(|(_, other)| !Rc::ptr_eq(other, &hub)));
+            server.tell_changes();
             server.remove_hub(index, &hub.borrow().tally);
         }
     }
@@ -197,15 +212,20 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
     hub
 }
 
-/// Flushes the dirty seats once per round of the event loop: the task is woken by the first push of a
-/// round and so runs after everything that was ready before.
+/// Flushes the dirty seats, and tells the registry what has changed, once per round of the event loop: the task is
+/// woken by the first push of a round and so runs after everything that was ready before.
 async fn flush_rounds(hub: Weak<RefCell<Hub>>) {
-    let Some(flush) = hub.upgrade().map(|hub| Rc::clone(&hub.borrow().flush)) else {
+    let of_hub = |hub: Local| {
+        let hub = hub.borrow();
+        (Rc::clone(&hub.flush), Arc::clone(&hub.server))
+    };
+    let Some((flush, server)) = hub.upgrade().map(of_hub) else {
         return;
     };
     loop {
         flush.notified().await;
         let Some(hub) = hub.upgrade() else { return };
         hub.borrow_mut().flush_dirty(&hub);
+        server.tell_changes();
     }
 }

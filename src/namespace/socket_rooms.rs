@@ -68,7 +68,7 @@ impl Socket {
         if let Some(member) = member
             && !fresh.is_empty()
         {
-            inner.nsp.shared().tell_registry(|| registry::Joined {
+            inner.nsp.shared().tell_change(|| registry::Change::Joined {
                 socket: Arc::clone(inner),
                 rooms: fresh.clone(),
             });
@@ -124,7 +124,7 @@ impl Socket {
         if let Some(member) = member
             && was_in
         {
-            inner.nsp.shared().tell_registry(|| registry::Left {
+            inner.nsp.shared().tell_change(|| registry::Change::Left {
                 socket: Arc::clone(inner),
                 room: room.clone(),
             });

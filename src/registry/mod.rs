@@ -1,7 +1,7 @@
 //! # Registry
 //! Owns: which socket of this node is in which room; the data connection to Redis (through [`Store`]).
 //! Runs: one per process and server, on its own arbiter.
-//! Receives: [`Joined`], [`Left`], [`Gone`], [`Close`]; the question [`Settled`], those to the whole cluster
+//! Receives: [`Changes`], [`Close`]; the question [`Settled`], those to the whole cluster
 //! (`queries`) and those of other servers (`answers`).
 //! Sends: [`RoomEvent`] to those who watch. Stops: with its arbiter. Never: stands on the delivery path.
 
@@ -31,25 +31,27 @@ use crate::namespace::{Room, RoomEvent, SocketInner};
 use membership::Membership;
 use store::{Store, StoreSettings};
 
-/// A socket has joined rooms.
+/// What has happened to the rooms of sockets, in order.
 #[derive(Debug)]
-pub(crate) struct Joined {
-    pub(crate) socket: Arc<SocketInner>,
-    pub(crate) rooms: Vec<Room>,
-}
+pub(crate) struct Changes(pub(crate) Vec<Change>);
 
-/// A socket has left a room.
 #[derive(Debug)]
-pub(crate) struct Left {
-    pub(crate) socket: Arc<SocketInner>,
-    pub(crate) room: Room,
-}
-
-/// A socket has gone, and with it its membership in `rooms`.
-#[derive(Debug)]
-pub(crate) struct Gone {
-    pub(crate) socket: Arc<SocketInner>,
-    pub(crate) rooms: Vec<Room>,
+pub(crate) enum Change {
+    /// A socket has joined rooms.
+    Joined {
+        socket: Arc<SocketInner>,
+        rooms: Vec<Room>,
+    },
+    /// A socket has left a room.
+    Left {
+        socket: Arc<SocketInner>,
+        room: Room,
+    },
+    /// A socket has gone, and with it its membership in `rooms`.
+    Gone {
+        socket: Arc<SocketInner>,
+        rooms: Vec<Room>,
+    },
 }
 
 /// Tell me what happens to the rooms of a namespace.
@@ -89,9 +91,7 @@ macro_rules! messages {
 }
 
 messages! {
-    Joined => (),
-    Left => (),
-    Gone => (),
+    Changes => (),
     WatchRooms => (),
     Occupancy => (),
     Settled => bool,
@@ -166,35 +166,31 @@ impl Actor for Registry {
     }
 }
 
-impl Handler<Joined> for Registry {
+impl Handler<Changes> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Joined { socket, rooms }: Joined, _: &mut Context<Self>) {
-        self.membership.join(&socket, rooms);
-        if let Some(store) = &self.store {
-            store.joined(&socket);
-        }
-    }
-}
-
-impl Handler<Left> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, Left { socket, room }: Left, _: &mut Context<Self>) {
-        self.membership.leave(&socket, &room);
-        if let Some(store) = &self.store {
-            store.left(&socket);
-        }
-    }
-}
-
-impl Handler<Gone> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, Gone { socket, rooms }: Gone, _: &mut Context<Self>) {
-        self.membership.remove(&socket, &rooms);
-        if let Some(store) = &self.store {
-            store.gone(&socket);
+    fn handle(&mut self, Changes(changes): Changes, _: &mut Context<Self>) {
+        for change in changes {
+            match change {
+                Change::Joined { socket, rooms } => {
+                    self.membership.join(&socket, rooms);
+                    if let Some(store) = &self.store {
+                        store.joined(&socket);
+                    }
+                }
+                Change::Left { socket, room } => {
+                    self.membership.leave(&socket, &room);
+                    if let Some(store) = &self.store {
+                        store.left(&socket);
+                    }
+                }
+                Change::Gone { socket, rooms } => {
+                    self.membership.remove(&socket, &rooms);
+                    if let Some(store) = &self.store {
+                        store.gone(&socket);
+                    }
+                }
+            }
         }
     }
 }

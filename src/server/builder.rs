@@ -267,6 +267,7 @@ impl ServerBuilder {
             hubs: RwLock::default(),
             hubs_generation: AtomicU64::new(1),
             registry: OnceLock::new(),
+            changes: Mutex::default(),
             subscriber: OnceLock::new(),
             live: Live::new(&config),
             has_one_worker: AtomicBool::new(false),

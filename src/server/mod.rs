@@ -6,6 +6,7 @@ mod elsewhere;
 mod nodes;
 mod reload;
 mod shared;
+mod to_registry;
 
 use std::path::Path;
 use std::sync::Arc;

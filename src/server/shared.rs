@@ -30,7 +30,7 @@ use crate::protocol::websocket;
 use crate::publisher::Publisher;
 use crate::rates::{self, RatesNow};
 use crate::recovery::Recovery;
-use crate::registry::{NODES_EVENT, Registry};
+use crate::registry::{self, NODES_EVENT, Registry};
 use crate::subscriber::Subscriber;
 use crate::webhooks::Webhooks;
 
@@ -74,6 +74,8 @@ pub(crate) struct Shared {
     /// Rises with every change of `hubs`: each worker keeps a copy of the list, and reads only this.
     pub(super) hubs_generation: AtomicU64,
     pub(super) registry: OnceLock<Addr<Registry>>,
+    /// What the registry is told at the end of the round.
+    pub(super) changes: Mutex<Vec<registry::Change>>,
     pub(super) subscriber: OnceLock<Addr<Subscriber>>,
     /// It runs by itself, on one thread.
     pub(crate) has_one_worker: AtomicBool,
@@ -390,38 +392,6 @@ impl Shared {
             *kept = (generation, Rc::new(self.hubs()));
         }
         Rc::clone(&kept.1)
-    }
-
-    /// Tells the registry, and waits for no answer.
-    pub(crate) fn tell_registry<M>(&self, message: impl FnOnce() -> M)
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        Registry: Handler<M>,
-        Context<Registry>: ToEnvelope<Registry, M>,
-    {
-        if let Some(registry) = self.registry.get() {
-            registry.do_send(message());
-        }
-    }
-
-    /// Asks at once; the answer is `None` if there is no registry, or it ends.
-    pub(crate) fn ask_registry<M>(
-        &self,
-        question: M,
-    ) -> impl Future<Output = Option<M::Result>> + Send + use<M>
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        Registry: Handler<M>,
-        Context<Registry>: ToEnvelope<Registry, M>,
-    {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a question of a program; not the delivery path"
-        )]
-        let answer = self.registry.get().map(|registry| registry.send(question));
-        async move { answer?.await.ok() }
     }
 }
 

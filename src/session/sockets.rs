@@ -344,7 +344,7 @@ impl Session {
         let held =
             cluster.map(|cluster| Held::new(cluster, socket.namespace().index, told.clone()));
         self.hub.borrow_mut().remove_member(seated.member, &rooms);
-        self.server.tell_registry(|| registry::Gone {
+        self.server.tell_change(|| registry::Change::Gone {
             socket: Arc::clone(socket),
             rooms: told,
         });
