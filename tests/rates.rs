@@ -214,6 +214,9 @@ fn handshakes_of_one_address_have_a_rate() {
             assert_eq!(status, 429);
             let body = r#"{"code":4,"message":"Too many requests"}"#;
             assert!(response.ends_with(body), "{response}");
+            // The next one comes after an hour.
+            let head = response.to_ascii_lowercase();
+            assert!(head.contains("\r\nretry-after: 3600\r\n"), "{head}");
             assert_eq!(shake(&listening, "192.0.2.2").await.0, 200);
             // WebSockets count as well.
             for _ in 0..2 {
@@ -221,7 +224,15 @@ fn handshakes_of_one_address_have_a_rate() {
             }
             let (status, body) = Ws::try_open_at(&listening, "").await.unwrap_err();
             assert_eq!((status, body.as_str()), (429, "Too many requests"));
-            assert_eq!(counter(&listening.server, "rate_handshake"), 2);
+            let websocket = get("&transport=websocket").replace("&transport=polling", "");
+            let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                           Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+            let websocket = websocket.replace("Connection: close\r\n", upgrade);
+            let (status, head) = http(&listening, &websocket).await;
+            assert_eq!(status, 429);
+            let head = head.to_ascii_lowercase();
+            assert!(head.contains("\r\nretry-after: 3600\r\n"), "{head}");
+            assert_eq!(counter(&listening.server, "rate_handshake"), 3);
         }
     });
 }

@@ -39,8 +39,12 @@ pub(crate) enum Written {
 pub(crate) fn refusal(err: &HandshakeError) -> Bytes {
     let message = err.message();
     let status = StatusCode::from_u16(err.websocket_status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let retry_after = match err.retry_after() {
+        Some(seconds) => format!("Retry-After: {seconds}\r\n"),
+        None => String::new(),
+    };
     format!(
-        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{message}",
+        "HTTP/1.1 {status}\r\nConnection: close\r\n{retry_after}Content-Type: text/html\r\nContent-Length: {}\r\n\r\n{message}",
         message.len()
     )
     .into()

@@ -70,9 +70,11 @@ fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> Http
         err.cause()
     );
     let status = StatusCode::from_u16(err.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = HttpResponse::build(status)
-        .content_type("application/json")
-        .body(err.body());
+    let mut response = HttpResponse::build(status);
+    if let Some(seconds) = err.retry_after() {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    let mut response = response.content_type("application/json").body(err.body());
     if let Some(cors) = &*endpoint.shared.cors().get() {
         cors.decorate(facts.head.headers, response.headers_mut());
     }

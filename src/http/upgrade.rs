@@ -230,7 +230,11 @@ pub(super) async fn mounted(
         );
         let status =
             StatusCode::from_u16(err.websocket_status()).unwrap_or(StatusCode::BAD_REQUEST);
-        HttpResponse::build(status)
+        let mut response = HttpResponse::build(status);
+        if let Some(seconds) = err.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        response
             .content_type("text/html")
             .force_close()
             .body(err.message().to_owned())

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::{Rate, RatesConfig};
 use addresses::{Address, Addresses};
@@ -110,6 +110,12 @@ impl Limit {
         (now.saturating_add(debt.min(self.ceiling)), verdict)
     }
 
+    /// How long until one more is not dropped.
+    fn wait(&self, full_at: u64, now: u64) -> Duration {
+        let debt = full_at.saturating_sub(now).saturating_add(self.cost);
+        Duration::from_nanos(debt.saturating_sub(self.drop_at))
+    }
+
     fn charge_shared(&self, full_at: &AtomicU64, now: u64, n: u64) -> Verdict {
         let mut verdict = Verdict::Pass;
         // Never refused: the closure always has a value.
@@ -200,13 +206,22 @@ impl Rates {
             || !self.named.is_empty()
     }
 
-    /// Whether this address may open one more session.
-    pub(crate) fn admit(&self, address: Option<IpAddr>, now: u64) -> bool {
+    /// Lets this address open one more session.
+    ///
+    /// # Errors
+    /// It has opened too many; when it may open the next.
+    pub(crate) fn admit(&self, address: Option<IpAddr>, now: u64) -> Result<(), Duration> {
         let (Some(limit), Some(address)) = (&self.address_handshakes, address) else {
-            return true;
+            return Ok(());
         };
         let address = self.addresses.get(address, now);
-        limit.charge_shared(&address.handshakes, now, 1) < Verdict::Drop
+        match limit.charge_shared(&address.handshakes, now, 1) {
+            Verdict::Pass | Verdict::Warn => Ok(()),
+            Verdict::Drop | Verdict::Disconnect => {
+                let full_at = address.handshakes.load(Ordering::Relaxed);
+                Err(limit.wait(full_at, now))
+            }
+        }
     }
 
     /// The buckets of a new session; `None` if it needs none.

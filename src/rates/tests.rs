@@ -123,13 +123,16 @@ fn sessions_of_an_address_share_its_bucket() {
 fn handshakes_pass_again_when_time_has_gone_by() {
     let rates = rates(|config| config.address_handshakes = per_second(1));
     let address = Some([192, 0, 2, 1].into());
-    assert!(rates.admit(address, 0));
+    assert_eq!(rates.admit(address, 0), Ok(()));
+    let half = SECOND / 2;
     for _ in 0..1000 {
-        assert!(!rates.admit(address, 0));
+        let wait = rates.admit(address, 0).unwrap_err();
+        assert_eq!(wait, Duration::from_secs(1));
     }
-    assert!(!rates.admit(address, SECOND / 2));
-    assert!(rates.admit(address, SECOND));
-    assert!(rates.admit(None, 0));
+    let wait = rates.admit(address, half).unwrap_err();
+    assert_eq!(wait, Duration::from_millis(500));
+    assert_eq!(rates.admit(address, SECOND), Ok(()));
+    assert_eq!(rates.admit(None, 0), Ok(()));
 }
 
 #[test]
@@ -137,13 +140,13 @@ fn the_table_of_addresses_is_bounded_and_forgets_who_is_gone() {
     let rates = rates(|config| config.address_handshakes = per_second(1));
     let address = |n: u32| Some(IpAddr::from(n.to_be_bytes()));
     for n in 0..200_000 {
-        rates.admit(address(n), 0);
+        let _ = rates.admit(address(n), 0);
     }
     assert_eq!(rates.addresses.len(), 16 * PER_SHARD);
     // Who came too late shares a bucket that is empty.
-    assert!(!rates.admit(address(300_000), 0));
+    assert!(rates.admit(address(300_000), 0).is_err());
     // Their buckets are full again: there is room.
-    assert!(rates.admit(address(300_000), 2 * SECOND));
+    assert!(rates.admit(address(300_000), 2 * SECOND).is_ok());
     assert!(rates.addresses.len() < 16 * PER_SHARD);
 }
 

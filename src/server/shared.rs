@@ -180,14 +180,17 @@ impl Shared {
     /// # Errors
     /// It has opened too many in a short time.
     pub(crate) fn admit_address(&self, handshake: &Handshake) -> Result<(), HandshakeError> {
-        match self.rates().get() {
-            Some(rates) if !rates.admit(handshake.counted_address(), rates::now()) => {
+        let rates = self.rates();
+        let Some(rates) = rates.get() else {
+            return Ok(());
+        };
+        rates
+            .admit(handshake.counted_address(), rates::now())
+            .map_err(|wait| {
                 self.metrics.count(Counter::RateHandshake);
                 log::debug!("a handshake is refused why=address_handshakes");
-                Err(HandshakeError::TooManyRequests)
-            }
-            _ => Ok(()),
-        }
+                HandshakeError::TooManyRequests(wait)
+            })
     }
 
     /// Counts a connection, unless a cap is met or the server ends.

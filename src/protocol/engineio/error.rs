@@ -1,5 +1,7 @@
 //! What can be wrong with a peer's bytes, a handshake or a configured sid prefix.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use thiserror::Error;
 
@@ -82,9 +84,9 @@ pub enum HandshakeError {
     /// The request comes from a page of another origin.
     #[error("origin not allowed")]
     OriginNotAllowed,
-    /// The address has opened too many sessions in a short time.
+    /// The address has opened too many sessions in a short time. It may open another after this time.
     #[error("too many requests")]
-    TooManyRequests,
+    TooManyRequests(Duration),
     /// `EIO` is neither 4 nor, where that is allowed, 3 or missing.
     #[error("unsupported protocol version")]
     UnsupportedVersion,
@@ -131,7 +133,7 @@ impl HandshakeError {
             Self::BadRequest(_) => 3,
             Self::Forbidden(_)
             | Self::OriginNotAllowed
-            | Self::TooManyRequests
+            | Self::TooManyRequests(_)
             | Self::Unavailable(_) => 4,
             Self::UnsupportedVersion => 5,
         }
@@ -143,7 +145,7 @@ impl HandshakeError {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Forbidden(_) | Self::OriginNotAllowed => 403,
-            Self::TooManyRequests => 429,
+            Self::TooManyRequests(_) => 429,
             Self::Unavailable(_) => 503,
             Self::UnknownTransport
             | Self::UnknownSid
@@ -157,13 +159,28 @@ impl HandshakeError {
     #[must_use]
     pub const fn websocket_status(&self) -> u16 {
         match self {
-            Self::OriginNotAllowed | Self::TooManyRequests | Self::Unavailable(_) => self.status(),
+            Self::OriginNotAllowed | Self::TooManyRequests(_) | Self::Unavailable(_) => {
+                self.status()
+            }
             Self::Forbidden(_)
             | Self::UnknownTransport
             | Self::UnknownSid
             | Self::BadHandshakeMethod
             | Self::BadRequest(_)
             | Self::UnsupportedVersion => 400,
+        }
+    }
+
+    /// The value of `Retry-After`, in seconds: when it is worth trying again, if that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooManyRequests(wait) => {
+                // Who comes after that is not too early.
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Some(seconds.max(1))
+            }
+            _ => None,
         }
     }
 
@@ -178,7 +195,7 @@ impl HandshakeError {
             Self::Forbidden(Some(message)) if !message.is_empty() => message,
             Self::Forbidden(_) => "Forbidden",
             Self::OriginNotAllowed => "Origin not allowed",
-            Self::TooManyRequests => "Too many requests",
+            Self::TooManyRequests(_) => "Too many requests",
             Self::UnsupportedVersion => "Unsupported protocol version",
             Self::Unavailable(why) => why,
         }
@@ -210,7 +227,7 @@ impl HandshakeError {
             Self::BadRequest(BadRequest::Middleware) => "middleware",
             Self::Forbidden(_) => "forbidden",
             Self::OriginNotAllowed => "origin_not_allowed",
-            Self::TooManyRequests => "too_many_requests",
+            Self::TooManyRequests(_) => "too_many_requests",
             Self::UnsupportedVersion => "unsupported_version",
             Self::Unavailable(_) => "unavailable",
         }
