@@ -147,6 +147,36 @@ fn another_secret_takes_the_place_of_the_first_while_it_runs() {
 }
 
 #[test]
+fn rules_for_tokens_change_while_it_runs() {
+    on_actix(async {
+        let Lobby { server, .. } = lobby(guarded(|_| {}));
+        let of = |audience: &str, age: f64| {
+            let claims =
+                json!({ "sub": "ada", "aud": audience, "iss": "id", "exp": in_seconds(-age) });
+            token(SECRET, &claims)
+        };
+        assert_eq!(refused(&server, &of("us", -60.0)).await, "token_audience");
+        let rules = |leeway| {
+            guarded(|config| {
+                config.auth.jwt.audience = vec!["us".to_owned()];
+                config.auth.jwt.issuer = vec!["id".to_owned()];
+                config.auth.jwt.leeway = Duration::from_secs(leeway);
+            })
+        };
+        server.reload(rules(60)).unwrap();
+        let _stays = join(&server, &of("us", 40.0)).await.unwrap();
+        assert_eq!(refused(&server, &of("them", -60.0)).await, "token_audience");
+        assert_eq!(refused(&server, &good("ada")).await, "token_audience");
+        server.reload(rules(20)).unwrap();
+        assert_eq!(refused(&server, &of("us", 40.0)).await, "token_expired");
+        // Settings without the section are no reason to be less strict.
+        server.reload(Config::default()).unwrap();
+        assert_eq!(refused(&server, &good("ada")).await, "token_audience");
+        join(&server, &of("us", -60.0)).await.unwrap();
+    });
+}
+
+#[test]
 fn claims_are_visible_to_handlers_and_in_what_is_fetched() {
     on_actix(async {
         let Lobby {

@@ -174,6 +174,21 @@ fn a_hangup_says_what_waits_for_a_restart() {
 }
 
 #[test]
+fn of_tokens_a_hangup_takes_over_the_rules_and_names_the_rest() {
+    let section = "[auth.jwt]\nnamespaces = \"/\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
+    let (mut program, folder) = greenroom(section);
+    let proxies = "[security]\ntrusted_proxies = \"10.0.0.0/8\"\n";
+    let rules =
+        "audience = \"us\"\nissuer = \"them\"\nleeway = \"1s\"\ngrace = \"2s\"\ntoken = \"jwt\"\n";
+    reload(&program, &folder, &format!("{proxies}{section}{rules}"));
+    program.logged(
+        "changed=auth.jwt.audience,auth.jwt.grace,auth.jwt.issuer,auth.jwt.leeway \
+         wait_for_a_restart=auth.jwt.token,security.trusted_proxies",
+    );
+    assert_eq!(program.end().code(), Some(0));
+}
+
+#[test]
 fn a_file_that_is_wrong_is_refused_and_told_in_one_line() {
     let (mut program, folder) = greenroom("[limits]\nconnections = 1");
     for (settings, why) in [

@@ -9,6 +9,7 @@ mod keys;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use thiserror::Error;
 
 pub(crate) use claims::Claims;
@@ -69,7 +70,7 @@ impl TokenError {
 /// Checks tokens.
 #[derive(Debug)]
 pub(crate) struct Auth {
-    pub(crate) config: JwtConfig,
+    config: ArcSwap<JwtConfig>,
     keys: Arc<Keys>,
     /// Where the keys come from, if they change.
     source: Option<Source>,
@@ -97,11 +98,32 @@ impl Auth {
             None => Some(Source::open(config, &keys, metrics)?),
         };
         Ok(Some(Self {
-            config: config.clone(),
+            config: ArcSwap::from_pointee(config.clone()),
             keys,
             source,
             metrics: Arc::clone(metrics),
         }))
+    }
+
+    /// The settings as they are now; to be looked up, not to be kept.
+    pub(crate) fn config(&self) -> Guard<Arc<JwtConfig>> {
+        self.config.load()
+    }
+
+    /// Takes over what tokens have to say, and for how long they are good. Of settings in which no namespace requires a
+    /// token it takes nothing: they are no reason to be less strict.
+    pub(crate) fn replace_rules(&self, config: &JwtConfig) {
+        if config.namespaces.is_empty() {
+            return;
+        }
+        let before = self.config();
+        self.config.store(Arc::new(JwtConfig {
+            audience: config.audience.clone(),
+            issuer: config.issuer.clone(),
+            leeway: config.leeway,
+            grace: config.grace,
+            ..JwtConfig::clone(&before)
+        }));
     }
 
     /// The key that settings give now; `None` if it was none at the start, or is none now: a JWK set is read again by itself.
@@ -126,7 +148,7 @@ impl Auth {
             Some(beginning) => namespace.starts_with(beginning),
             None => namespace == name,
         };
-        self.config.namespaces.iter().any(is_meant)
+        self.config().namespaces.iter().any(is_meant)
     }
 
     /// What a token claims, if it is good. Waits for the keys if they may have changed.
@@ -156,7 +178,7 @@ impl Auth {
             return Err(TokenError::Malformed);
         }
         let payload = self.keys.verify(token)?;
-        Claims::read(&payload, &self.config, now)
+        Claims::read(&payload, &self.config(), now)
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn require(
     socket: Socket,
 ) -> Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>> {
     Box::pin(async move {
-        let token = socket.inner.token(&auth.config.token);
+        let token = socket.inner.token(&auth.config().token);
         let claims = auth.verify(&token).await.map_err(refusal)?;
         socket.inner.set_claims(claims);
         Ok(())

@@ -15,6 +15,10 @@ use crate::rates::RatesNow;
 /// What [`Server::reload`] carries out, with `log.filter`, which belongs to the program: sections, and keys.
 const LIVE: &[&str] = &[
     "api.keys",
+    "auth.jwt.audience",
+    "auth.jwt.grace",
+    "auth.jwt.issuer",
+    "auth.jwt.leeway",
     "auth.jwt.public_key",
     "auth.jwt.secret",
     "cors",
@@ -65,9 +69,9 @@ impl Reload {
 
 impl Server {
     /// Takes over what can change while a server runs: `[cors]`, `security.allowed_origins`, the keys of `[api]` (which is
-    /// there at all if it had one at the start), `secret` or `public_key` of `[auth.jwt]`, `[rates]`, and `[limits]` without
-    /// `handler_queue` and `time_to_complete_head`. The files of `[tls]` are read again. The rest of `config` is not looked
-    /// at.
+    /// there at all if it had one at the start), of `[auth.jwt]` `secret` or `public_key` (of that it had at the start),
+    /// `audience`, `issuer`, `leeway` and `grace`, `[rates]`, and `[limits]` without `handler_queue` and
+    /// `time_to_complete_head`. The files of `[tls]` are read again. The rest of `config` is not looked at.
     ///
     /// Nobody is ended by a lower limit: who is above it stays, and can have no more. Of the limits only `message_fragments` is
     /// that under which a connection began; the rates are those under which a session did.
@@ -90,6 +94,9 @@ impl Server {
         }
         if let Some((auth, key)) = token_key {
             auth.replace_key(key);
+        }
+        if let Some(auth) = &self.0.auth {
+            auth.replace_rules(&config.auth.jwt);
         }
         let live = &self.0.live;
         live.cors.set(&config.cors);

@@ -86,7 +86,7 @@ impl Session {
                 let remaining = closes(auth, expires).saturating_sub(now);
                 let remaining_ms = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
                 let words = json!({ "expires": expires.as_secs(), "remaining_ms": remaining_ms });
-                socket.emit(&auth.config.refresh_event, words);
+                socket.emit(&auth.config().refresh_event, words);
             }
         }
         self.watch_tokens();
@@ -95,7 +95,7 @@ impl Session {
     /// Whether an event of this socket brings a fresh token.
     pub(super) fn is_refresh(&self, socket: &SocketInner, name: &str) -> bool {
         let auth = self.server.auth.as_ref();
-        auth.is_some_and(|auth| auth.config.refresh_event == name && socket.claims().is_some())
+        auth.is_some_and(|auth| auth.config().refresh_event == name && socket.claims().is_some())
     }
 
     /// Takes a fresh token; nothing more is read from the client until it has been checked.
@@ -111,7 +111,7 @@ impl Session {
         };
         let token = args
             .first::<Fresh>()
-            .map(|fresh| fresh.token(&auth.config.token))
+            .map(|fresh| fresh.token(&auth.config().token))
             .unwrap_or_default();
         let check = async move {
             let claims = auth.verify(&token).await?;
@@ -137,10 +137,11 @@ impl Session {
 }
 
 /// When a socket whose token expires at `expires` is closed.
-const fn closes(auth: &Auth, expires: Duration) -> Duration {
+fn closes(auth: &Auth, expires: Duration) -> Duration {
+    let config = auth.config();
     expires
-        .saturating_add(auth.config.leeway)
-        .saturating_add(auth.config.grace)
+        .saturating_add(config.leeway)
+        .saturating_add(config.grace)
 }
 
 #[cfg(test)]
