@@ -8,10 +8,11 @@ use bytestring::ByteString;
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::config::RedisConfig;
+use crate::config::{Config, RedisConfig, Subscription};
 use crate::namespace::{Gathered, IntoRooms, Room, Silent};
 use crate::protocol::adapter::{self, AnswerBody, Channels, FetchedSocket, Opts};
 use crate::protocol::engineio::SocketId;
+use crate::protocol::socketio::MAIN_NAMESPACE;
 use crate::redis::{Endpoints, Link, LinkError};
 use crate::registry::check_data;
 
@@ -125,7 +126,7 @@ impl Observer {
     ) -> Result<(Vec<AnswerBody>, Silent), LinkError> {
         let link = self.endpoints.publish.connect(self.connect_timeout).await?;
         let channels = [self.channels.response(nsp), self.channels.own_response(nsp)];
-        let mut messages = self.hear(&channels, None).await?;
+        let mut messages = self.hear(&channels, &[]).await?;
         let request = self.channels.request(nsp);
         let expected = link.numsub(&request).await?;
         let id = SocketId::generate();
@@ -149,20 +150,20 @@ impl Observer {
         Ok((bodies, silent))
     }
 
-    /// What comes on these channels from now on, and on those of a pattern.
+    /// What comes on these channels from now on, and on those that match a pattern.
     async fn hear(
         &self,
         channels: &[String],
-        pattern: Option<&str>,
+        patterns: &[String],
     ) -> Result<impl Stream<Item = Bytes> + Unpin + use<>, LinkError> {
         let endpoint = &self.endpoints.subscribe;
         let pubsub = endpoint.pubsub(self.connect_timeout).await?;
         let (mut sink, stream) = pubsub.split();
         let subscribing = async {
             sink.subscribe(channels).await?;
-            match pattern {
-                Some(pattern) => sink.psubscribe(pattern).await,
-                None => Ok(()),
+            match patterns {
+                [] => Ok(()),
+                patterns => sink.psubscribe(patterns).await,
             }
         };
         match timeout(self.connect_timeout, subscribing).await {
@@ -177,16 +178,18 @@ impl Observer {
         })))
     }
 
-    /// Tries out all that a server needs of Redis: to publish, to be heard and to hear, to count who listens; and, if the
-    /// membership is stored, the commands for it, with keys of its own that it removes.
-    pub async fn check(&self, store_membership: bool) -> Vec<Check> {
+    /// Tries out all that a server with these settings needs of Redis: to publish, to be heard and to hear, to count who
+    /// listens; and, if the membership is stored, the commands for it, with keys of its own that it removes. With webhooks
+    /// of rooms that is more: `TIME` too.
+    pub async fn check(&self, config: &Config) -> Vec<Check> {
         let mut checks = vec![Check {
             what: "publish, and hear it",
-            problem: self.round_trip().await.err(),
+            problem: self.round_trip(config.redis.subscription).await.err(),
         }];
-        if store_membership {
+        if config.redis.store_membership {
             let (data, key) = (&self.endpoints.data, self.channels.key());
-            let stored = check_data(data, key, &self.uid, self.connect_timeout).await;
+            let is_watched = config.webhooks.tells_of_rooms();
+            let stored = check_data(data, key, &self.uid, is_watched, self.connect_timeout).await;
             checks.push(Check {
                 what: "store who is in which room",
                 problem: stored.err().map(|err| err.to_string()),
@@ -195,7 +198,7 @@ impl Observer {
         checks
     }
 
-    async fn round_trip(&self) -> Result<(), String> {
+    async fn round_trip(&self, subscription: Subscription) -> Result<(), String> {
         let text = |err: LinkError| err.to_string();
         let link: Link = self
             .endpoints
@@ -204,19 +207,30 @@ impl Observer {
             .await
             .map_err(text)?;
         // A channel of requests is what servers are counted by; of a namespace that nobody has.
-        let nsp = format!("/check-{}", self.uid);
-        let channel = self.channels.request(&nsp);
-        let pattern = self.channels.pattern(&nsp);
-        let hearing = self.hear(std::slice::from_ref(&channel), Some(&pattern));
-        let mut messages = hearing.await.map_err(text)?;
+        let channel = self.channels.request(&format!("/check-{}", self.uid));
+        // Patterns may be allowed letter by letter, so they are those of a namespace that every server has.
+        let patterns = match subscription {
+            Subscription::Exact => vec![],
+            Subscription::Pattern => vec![
+                self.channels.pattern(MAIN_NAMESPACE),
+                self.channels.unterminated_request_pattern(MAIN_NAMESPACE),
+            ],
+        };
+        let hearing = self.hear(std::slice::from_ref(&channel), &patterns);
+        let messages = hearing.await.map_err(text)?;
         if link.numsub(&channel).await.map_err(text)? != 1 {
             return Err(
                 "who subscribes is not counted where is published: are they one Redis?".to_owned(),
             );
         }
-        link.publish(&channel, b"check").await.map_err(text)?;
-        match timeout(self.connect_timeout, messages.next()).await {
-            Ok(Some(_)) => Ok(()),
+        let sent = format!("check {}", self.uid);
+        link.publish(&channel, sent.as_bytes())
+            .await
+            .map_err(text)?;
+        // Besides there is what servers say to each other.
+        let heard = messages.any(|message| std::future::ready(message == sent));
+        match timeout(self.connect_timeout, heard).await {
+            Ok(true) => Ok(()),
             _ => Err("what is published is not heard".to_owned()),
         }
     }

@@ -10,6 +10,7 @@ mod support;
 
 use std::time::Duration;
 
+use greenroom::Observer;
 use greenroom::config::{Config, Subscription};
 
 use cluster::{Node, config, until};
@@ -103,6 +104,17 @@ fn a_user_with_what_the_documentation_lists_can_do_all() {
         greenroom::gc(&endpoint, "k", DEADLINE, false)
             .await
             .unwrap();
+
+        // Nor does a check want more, while others talk.
+        for subscription in [Subscription::Pattern, Subscription::Exact] {
+            let mut config = of_user(&redis, "three", subscription);
+            config.webhooks.url = "http://127.0.0.1:1/".to_owned();
+            let endpoints = config.redis.endpoints().unwrap().unwrap();
+            let observer = Observer::new(endpoints, &config.redis);
+            let checks = observer.check(&config).await;
+            let problems = checks.iter().filter_map(|check| check.problem.as_deref());
+            assert_eq!(problems.collect::<Vec<_>>(), [""; 0]);
+        }
 
         for node in [one, two] {
             node.server.close();

@@ -275,6 +275,22 @@ fn what_redis_refuses_is_named() {
             "{stdout}{stderr}"
         );
     }
+    // The time is asked for those who are told of rooms.
+    let at = user("timeless", &["-time"]);
+    let (code, stdout, _) = check(&["--set", &at]);
+    assert_eq!(code, 0, "{stdout}");
+    let hooks = |events: &str| {
+        let events = format!("webhooks.events={events}");
+        let url = "webhooks.url=http://127.0.0.1:1/";
+        check(&["--set", &at, "--set", url, "--set", &events])
+    };
+    let (code, stdout, _) = hooks(r#"["connected"]"#);
+    assert_eq!(code, 0, "{stdout}");
+    let (code, stdout, _) = hooks(r#"["connected", "room_vacated"]"#);
+    assert_eq!(code, 1, "{stdout}");
+    let refused = "error: redis: cannot store who is in which room: ";
+    let line = stdout.lines().find_map(|line| line.strip_prefix(refused));
+    assert!(line.unwrap().contains("'time'"), "{stdout}");
     // What is not stored needs no permission.
     let at = user("readonly", &["-@write"]);
     let (code, stdout, _) = check(&["--set", &at, "--set", "redis.store_membership=false"]);

@@ -148,7 +148,7 @@ fn redis(config: &Config) -> Result<Vec<Finding>, Failure> {
         )]);
     };
     let observer = Observer::new(endpoints, &config.redis);
-    let checking = observer.check(config.redis.store_membership);
+    let checking = observer.check(config);
     let checks = actix_rt::System::new().block_on(checking);
     let found = checks.into_iter().map(|check| match check.problem {
         None => (WHAT, Outcome::Ok, check.what.to_owned()),

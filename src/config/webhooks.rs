@@ -65,6 +65,14 @@ impl Default for WebhooksConfig {
     }
 }
 
+impl WebhooksConfig {
+    /// Whether somebody is told which rooms are in use.
+    pub(crate) fn tells_of_rooms(&self) -> bool {
+        let of_rooms = [WebhookEvent::RoomOccupied, WebhookEvent::RoomVacated];
+        !self.url.is_empty() && of_rooms.iter().any(|event| self.events.contains(event))
+    }
+}
+
 /// What a webhook tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]

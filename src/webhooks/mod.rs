@@ -55,6 +55,7 @@ const MAX_ANSWER_BYTES: usize = 65_536;
 #[derive(Debug)]
 pub(crate) struct Webhooks {
     post: Arc<Post>,
+    tells_of_rooms: bool,
     courier: OnceLock<Addr<Courier>>,
 }
 
@@ -198,6 +199,7 @@ impl Webhooks {
         };
         Ok(Some(Self {
             post: Arc::new(post),
+            tells_of_rooms: settings.tells_of_rooms(),
             courier: OnceLock::new(),
         }))
     }
@@ -208,11 +210,7 @@ impl Webhooks {
             let post = Arc::clone(&self.post);
             Courier::start_in_arbiter(&Arbiter::new().handle(), |_| Courier::new(post))
         });
-        let of_rooms = [WebhookEvent::RoomOccupied, WebhookEvent::RoomVacated];
-        let is_wanted = of_rooms
-            .iter()
-            .any(|event| self.post.events.contains(event));
-        is_wanted.then(|| courier.clone().recipient())
+        self.tells_of_rooms.then(|| courier.clone().recipient())
     }
 
     /// A socket was let in.

@@ -12,6 +12,7 @@ use crate::redis::Endpoint;
 pub(crate) struct CheckError(#[from] Trouble);
 
 /// Runs each kind of command of the store once, with keys of a node `uid` that does not exist, and removes them.
+/// `is_watched`: somebody is told which rooms are in use.
 ///
 /// # Errors
 /// The first that does not work.
@@ -19,6 +20,7 @@ pub(crate) async fn check_data(
     endpoint: &Endpoint,
     key: &str,
     uid: &str,
+    is_watched: bool,
     timeout: Duration,
 ) -> Result<(), CheckError> {
     let link = endpoint.connect(timeout).await.map_err(Trouble::from)?;
@@ -41,7 +43,11 @@ pub(crate) async fn check_data(
         &["DEL", &lease],
         &["DEL", &node],
     ];
-    let commands = commands.iter().map(|words| command(words)).collect();
+    let mut commands: Vec<_> = commands.iter().map(|words| command(words)).collect();
+    if is_watched {
+        // Those who are told of a room are told when.
+        commands.push(command(&["TIME"]));
+    }
     ask(&link, commands).await?;
     Ok(())
 }
