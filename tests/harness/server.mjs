@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { freePort, HOST } from "./ports.mjs";
 import { until, within } from "./wait.mjs";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** Where commands run. */
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COMMANDS = JSON.parse(readFileSync(new URL("targets.json", import.meta.url), "utf8"));
 const READY_MS = 15_000;
 const EXIT_MS = 5_000;
@@ -22,6 +23,9 @@ export function targetNames() {
   }
   return names;
 }
+
+/** The shell command that starts a target. */
+export const commandOf = (target) => COMMANDS[target];
 
 /** What a server inherits; everything else it is told explicitly. */
 const INHERITED = ["PATH", "HOME", "TMPDIR", "SUBJECT", "PROGRAM", "RUST_LOG", "RUST_BACKTRACE"];
