@@ -3,7 +3,13 @@
 //! None of these is on the delivery path: a counter that all workers write would be a cache line that
 //! all workers share.
 
+mod durations;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytestring::ByteString;
+
+pub(crate) use durations::{BOUNDS_MS, Durations, Timings};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
@@ -138,6 +144,10 @@ pub(crate) struct Metrics {
     causes: [AtomicU64; NAMES.len()],
     /// Refused handshakes by the number of the error.
     refused: [AtomicU64; N_HANDSHAKE_CODES],
+    /// Requests to the HTTP API: the command, the class of the status.
+    pub(crate) api: Timings<(&'static str, &'static str)>,
+    /// Calls of backends: the namespace that was configured, the result.
+    pub(crate) backend: Timings<(ByteString, &'static str)>,
 }
 
 impl Default for Metrics {
@@ -145,6 +155,8 @@ impl Default for Metrics {
         Self {
             causes: [const { AtomicU64::new(0) }; NAMES.len()],
             refused: [const { AtomicU64::new(0) }; N_HANDSHAKE_CODES],
+            api: Timings::default(),
+            backend: Timings::default(),
         }
     }
 }

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use cluster::{Node, Peer, config};
 use servers::Redis;
+use support::scrape::{Samples, at, scraped};
 use support::tcp::{Ws, get, http, join_polling, listening, on_both_carriers};
 use support::{Heard, Worker, lobby, on_actix, within};
 
@@ -261,4 +262,60 @@ fn a_notice_that_no_server_may_emit_is_refused() {
     let refused = greenroom::Server::builder().config(config).build();
     let message = refused.unwrap_err().to_string();
     assert!(message.starts_with("shutdown.notice_event "), "{message}");
+}
+
+#[test]
+fn the_progress_of_a_drain_is_shown() {
+    const STATES: [&str; 3] = ["remaining", "ended", "cut_off"];
+    fn shown(samples: &Samples) -> (u64, [u64; 3]) {
+        let sessions = STATES.map(|state| {
+            at(
+                samples,
+                &format!(r#"greenroom_drain_sessions{{state="{state}"}}"#),
+            )
+        });
+        (at(samples, "greenroom_draining"), sessions)
+    }
+    on_actix(async {
+        let mut config = Config::default();
+        config.shutdown.timeout = Duration::from_secs(3600);
+        config.shutdown.spread = Duration::from_secs(1800);
+        let mut lobby = lobby(config);
+        let server = lobby.server.clone();
+        let mut clients = Vec::new();
+        for _ in 0..60 {
+            clients.push(lobby.join().await.0);
+        }
+        assert_eq!(shown(&scraped(&server).await), (0, [0; 3]));
+        // 60 times 50 ms.
+        let draining = server.clone();
+        let draining = actix::spawn(async move { draining.drain().await });
+        cluster::until("one has ended", async || {
+            let (is_draining, [remaining, ended, cut_off]) = shown(&scraped(&server).await);
+            assert!(cut_off == 0 && ended < 60, "{remaining} {ended} {cut_off}");
+            is_draining == 1 && ended > 0 && remaining + ended == 60
+        })
+        .await;
+        assert_eq!(within("the end", draining).await.unwrap(), 0);
+        assert_eq!(shown(&scraped(&server).await), (1, [0, 60, 0]));
+    });
+}
+
+#[test]
+fn a_drain_that_meets_its_limit_shows_who_was_cut_off() {
+    on_actix(async {
+        let mut config = Config::default();
+        config.shutdown.timeout = Duration::from_millis(500);
+        config.shutdown.spread = Duration::ZERO;
+        let (listening, mut hearing) = listening(config).await;
+        // It does not poll, so its end is waited for.
+        join_polling(&listening).await;
+        hearing.connected().await;
+        assert_eq!(listening.server.drain().await, 1);
+        let samples = scraped(&listening.server).await;
+        for (state, n) in [("remaining", 0), ("ended", 0), ("cut_off", 1)] {
+            let name = format!(r#"greenroom_drain_sessions{{state="{state}"}}"#);
+            assert_eq!(at(&samples, &name), n, "{state}");
+        }
+    });
 }

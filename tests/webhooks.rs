@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 use cluster::Node;
 use servers::Redis;
 use support::backend::{Backend, Call};
+use support::scrape::{at, scraped};
 use support::{counter, eventually, lobby, on_actix};
 
 fn hooked(mut config: Config, backend: &Backend, events: &[WebhookEvent]) -> Config {
@@ -371,5 +372,32 @@ fn without_membership_in_redis_each_server_tells_of_its_own() {
             (edge(&body), body["node"].as_str()),
             (occupied("r"), Some("two"))
         );
+    });
+}
+
+#[test]
+fn webhooks_are_counted_until_they_are_delivered() {
+    on_actix(async {
+        let mut receiver = Backend::start();
+        let mut lobby = lobby(hooked(Config::default(), &receiver, &[]));
+        let (pending, delivered) = (
+            "greenroom_webhooks_pending",
+            "greenroom_webhook_seconds_count",
+        );
+        let (_client, _) = lobby.join().await;
+        let call = receiver.next().await;
+        let samples = scraped(&lobby.server).await;
+        assert_eq!((at(&samples, pending), at(&samples, delivered)), (1, 0));
+        // It is tried again, which is part of its time.
+        call.reply(500, "");
+        receiver.next().await.answer(&json!({}));
+        cluster::until("it is delivered", async || {
+            at(&scraped(&lobby.server).await, pending) == 0
+        })
+        .await;
+        let samples = scraped(&lobby.server).await;
+        assert_eq!(at(&samples, delivered), 1);
+        // The first delay is at least half a second.
+        assert!(samples["greenroom_webhook_seconds_sum"] >= 0.5);
     });
 }

@@ -143,6 +143,18 @@ pub(super) enum Verb {
 }
 
 impl Verb {
+    /// What it is called where its time is counted.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Emit => "emit",
+            Self::EmitWithAck => "emit_with_ack",
+            Self::Join => "join",
+            Self::Leave => "leave",
+            Self::Disconnect => "disconnect",
+            Self::ServerSideEmit => "server_side_emit",
+        }
+    }
+
     /// The command that a body describes.
     pub(super) fn parse(self, bytes: &[u8]) -> Result<Command, Problem> {
         Ok(match self {

@@ -18,6 +18,7 @@ mod whom;
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -37,6 +38,9 @@ use routes::Route;
 
 /// Where it is.
 const PATH: &str = "/api/v1";
+
+/// The command of requests for paths that do not exist, where times are counted.
+const NO_COMMAND: &str = "none";
 
 /// Says that an answer is the one of an earlier request.
 const REPLAYED: &str = "idempotent-replayed";
@@ -90,14 +94,29 @@ pub fn api(server: &Server) -> impl Fn(&mut ServiceConfig) + Clone + Send + use<
 
 /// Any request below the path.
 async fn serve(request: HttpRequest, payload: Payload, api: web::Data<Api>) -> HttpResponse {
+    let since = Instant::now();
     let path = request.uri().path();
-    match api.answer(&request, payload).await {
+    let route = Route::find(path.strip_prefix(PATH).unwrap_or_default());
+    let command = route.as_ref().map_or(NO_COMMAND, Route::name);
+    let response = match api.answer(&request, payload, route).await {
         Ok(response) => response,
         Err(problem) => {
             let (response, instance) = problem.response(path);
             api.refused(&problem, &instance);
             response
         }
+    };
+    let labels = (command, class(response.status()));
+    let timings = &api.server.shared().metrics.api;
+    timings.add(labels, since.elapsed());
+    response
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        ..400 => "2xx",
+        400..500 => "4xx",
+        500.. => "5xx",
     }
 }
 
@@ -115,10 +134,8 @@ impl Api {
         &self,
         request: &HttpRequest,
         payload: Payload,
+        route: Option<Route>,
     ) -> Result<HttpResponse, Problem> {
-        let path = request.uri().path();
-        let below = path.strip_prefix(PATH).unwrap_or_default();
-        let route = Route::find(below);
         let is_open = route == Some(Route::OpenApi);
         // The description is no secret: tools load it before they are given a key.
         if !is_open {

@@ -41,6 +41,21 @@ impl Route {
         })
     }
 
+    /// What it is called where its time is counted.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::OpenApi => "openapi",
+            Self::Command(verb) => verb.name(),
+            Self::Batch => "batch",
+            Self::Rooms => "rooms",
+            Self::Sockets => "sockets",
+            Self::Socket(_) => "socket",
+            Self::SocketsOf(_) => "user_sockets",
+            Self::Presence => "presence",
+            Self::Nodes => "nodes",
+        }
+    }
+
     /// Its one method.
     pub(super) const fn method(&self) -> &'static str {
         match self {

@@ -1,7 +1,9 @@
 //! One backend, as all workers share it: calls are bounded, counted and logged.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
+use bytestring::ByteString;
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
@@ -22,6 +24,8 @@ pub(super) struct Link {
     /// `None`: all.
     events: Option<HashSet<String>>,
     pub(super) connect: bool,
+    /// Under which its calls are timed: sockets may be in many that one pattern made.
+    namespace: ByteString,
     node: String,
 }
 
@@ -107,6 +111,7 @@ impl Link {
             outage: Outage::default(),
             events: (!is_all).then(|| settings.events.iter().cloned().collect()),
             connect: settings.connect,
+            namespace: settings.namespace.as_str().into(),
             node,
         })
     }
@@ -120,12 +125,19 @@ impl Link {
 
     /// Makes a call: what is to be done, checked but not done.
     pub(super) async fn call(&self, socket: &Socket, call: Call<'_>) -> Result<Answer, Failure> {
+        let since = Instant::now();
         let result = self.attempt(socket, call).await;
+        let labels = (
+            self.namespace.clone(),
+            if result.is_ok() { "ok" } else { "failed" },
+        );
+        let metrics = &socket.shared().metrics;
+        metrics.backend.add(labels, since.elapsed());
         match &result {
             Ok(_) => self.outage.succeeded(self.endpoint.url()),
             Err(failure) => {
                 let (counter, code) = failure.cause();
-                socket.shared().metrics.count(counter);
+                metrics.count(counter);
                 if !matches!(failure, Failure::Arguments(_)) {
                     self.outage.failed(self.endpoint.url(), failure);
                 }

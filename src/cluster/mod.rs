@@ -13,6 +13,7 @@ mod held;
 mod locals;
 mod pending;
 mod publications;
+mod question;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,9 +30,11 @@ pub(crate) use held::Held;
 pub(crate) use locals::{Coming, Locals};
 pub(crate) use pending::{Answered, Pending};
 pub(crate) use publications::{Publication, Publications};
+pub(crate) use question::Question;
 
 use crate::config::{RedisConfig, Subscription};
 use crate::hub::{Change, Flags, Selection};
+use crate::metrics::Timings;
 use crate::namespace::{Room, Silent};
 use crate::protocol::adapter::{self, Channels, OptFlags, Opts, Unpublishable};
 use crate::protocol::engineio::SocketId;
@@ -85,6 +88,8 @@ pub(crate) struct Cluster {
     pub(crate) health: Arc<Health>,
     pub(crate) pending: Pending,
     pub(crate) publications: Publications,
+    /// How long other servers took to answer, or were waited for.
+    pub(crate) questions: Timings<Question>,
     /// The connection of the publisher, while it stands: the one that counts subscribers as publishers see them.
     link: Mutex<Option<Link>>,
     /// Others who count the servers count this one, while it hears.
@@ -115,6 +120,7 @@ impl Cluster {
             health: Arc::new(Health::new(settings.canary_interval * 3)),
             pending: Pending::default(),
             publications: Publications::new(settings.publish_queue_bytes),
+            questions: Timings::default(),
             link: Mutex::new(None),
             is_counted: AtomicBool::new(true),
             rooms: OnceLock::new(),

@@ -21,9 +21,9 @@ impl Hub {
         let Some(member) = self.members.get_mut(member) else {
             return;
         };
+        self.tally.emitted[packet.kind() as usize] += 1;
         let parcels = Parcel::of(packet, flags.compress);
         let key = member.seat;
-        self.tally.emitted += 1;
         match member.hold(&parcels, self.outbox_limit) {
             Held::Yes => {}
             Held::No => self.push_all(key, &parcels, flags.volatile),
@@ -87,7 +87,7 @@ impl Hub {
                 }
             }
         });
-        tally.reached += reached as u64;
+        tally.reached[fanout.packet.kind() as usize] += reached as u64;
         if let Some((_, acks)) = &fanout.acks {
             acks.hub_done(reached);
         }
@@ -115,6 +115,7 @@ impl Hub {
 
     /// Puts a Socket.IO packet into the outbox of a session.
     pub(crate) fn push_packet(&mut self, seat: SeatKey, packet: Encoded) {
+        self.tally.emitted[packet.kind() as usize] += 1;
         self.push_all(seat, &Parcel::of(packet, true), false);
     }
 

@@ -36,7 +36,7 @@ pub(crate) use member::{Held, Member, MemberKey, Selection, Space};
 pub(crate) use parcel::{Body, Deflate, Dialect, Parcel, Parcels};
 pub(crate) use polling::Polling;
 pub(crate) use seat::{Heartbeat, Link, PollReply, Pushed, Seat, SeatKey};
-pub(crate) use tally::{ROUND_TRIP_BOUNDS_MS, Report, ReportTo, Tallies, Tally, place};
+pub(crate) use tally::{ByType, Report, ReportTo, Tallies, Tally, place};
 
 use crate::namespace::{Room, Socket};
 use crate::protocol::DisconnectReason;

@@ -1,22 +1,22 @@
 //! What a hub counts: plain numbers that only its own thread writes, summed when somebody asks.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{Hub, Link};
+use crate::metrics::Durations;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::Transport;
+use crate::protocol::socketio::PacketType;
 
 /// How many transports there are, as indexes.
 pub(crate) const N_TRANSPORTS: usize = 2;
 const N_REASONS: usize = DisconnectReason::ALL.len();
 
-/// The upper bounds of [`RoundTrips`] in milliseconds: from a client in the same building to one that is hardly there.
-pub(crate) const ROUND_TRIP_BOUNDS_MS: [u64; 11] =
-    [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+/// Socket.IO packets, each in the place of its type: the number on the wire.
+pub(crate) type ByType = [u64; PacketType::ALL.len()];
 
 /// The counters of one hub, or a sum of those of several.
 #[derive(Clone, Debug, Default)]
@@ -35,17 +35,20 @@ pub(crate) struct Tally {
     pub(crate) received: [Traffic; N_TRANSPORTS],
     /// Packets that a transport has taken.
     pub(crate) sent: [Traffic; N_TRANSPORTS],
+    /// Socket.IO packets of clients, when their attachments are there.
+    pub(crate) socketio: ByType,
     /// Events of clients: a place for each namespace with a name of its own, and one for all that patterns made.
     pub(crate) events: Vec<u64>,
     /// Those of them whose client waits for an ack.
     pub(crate) acks_wanted: u64,
-    /// Acks of clients that somebody waited for.
-    pub(crate) acks_received: u64,
-    /// Packets for one socket.
-    pub(crate) emitted: u64,
-    /// Sockets that broadcasts were for.
-    pub(crate) reached: u64,
-    pub(crate) round_trips: RoundTrips,
+    /// Socket.IO packets for one client.
+    pub(crate) emitted: ByType,
+    /// Those of broadcasts, each socket counted that one was for.
+    pub(crate) reached: ByType,
+    /// From the time at which a ping was due until its pong.
+    pub(crate) round_trips: Durations,
+    /// From an emit with ack until the answer of the client, if somebody waited for it still.
+    pub(crate) acks: Durations,
 }
 
 /// Engine.IO packets, and their bytes before framing and compression.
@@ -59,23 +62,6 @@ impl Traffic {
     pub(crate) const fn add(&mut self, packets: usize, bytes: usize) {
         self.packets += packets as u64;
         self.bytes += bytes as u64;
-    }
-}
-
-/// How long pongs took, from the time at which their ping was due.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RoundTrips {
-    /// How many were at most as long as each bound, and longer than the one before; then the rest.
-    pub(crate) counts: [u64; ROUND_TRIP_BOUNDS_MS.len() + 1],
-    pub(crate) sum: Duration,
-}
-
-impl RoundTrips {
-    pub(crate) fn add(&mut self, time: Duration) {
-        let is_in = |bound: &u64| time <= Duration::from_millis(*bound);
-        let place = ROUND_TRIP_BOUNDS_MS.iter().position(is_in);
-        self.counts[place.unwrap_or(ROUND_TRIP_BOUNDS_MS.len())] += 1;
-        self.sum = self.sum.saturating_add(time);
     }
 }
 
@@ -115,12 +101,13 @@ impl Tally {
             disconnected,
             received,
             sent,
+            socketio,
             events,
             acks_wanted,
-            acks_received,
             emitted,
             reached,
             round_trips,
+            acks,
         } = other;
         add(&mut self.opened, opened);
         add(&mut self.closed, closed);
@@ -138,11 +125,11 @@ impl Tally {
         }
         add(&mut self.events, events);
         self.acks_wanted += acks_wanted;
-        self.acks_received += acks_received;
-        self.emitted += emitted;
-        self.reached += reached;
-        add(&mut self.round_trips.counts, &round_trips.counts);
-        self.round_trips.sum = self.round_trips.sum.saturating_add(round_trips.sum);
+        add(&mut self.socketio, socketio);
+        add(&mut self.emitted, emitted);
+        add(&mut self.reached, reached);
+        self.round_trips.merge(round_trips);
+        self.acks.merge(acks);
     }
 }
 
@@ -224,17 +211,9 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn a_round_trip_is_counted_below_its_bound() {
-        let mut trips = RoundTrips::default();
-        for ms in [0, 5, 6, 250, 10_000, 10_001, 90_000] {
-            trips.add(Duration::from_millis(ms));
-        }
-        assert_eq!(trips.counts, [2, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2]);
-        assert_eq!(trips.sum, Duration::from_millis(110_262));
-    }
+    use super::*;
 
     #[test]
     fn what_patterns_made_shares_a_place() {
@@ -270,13 +249,17 @@ mod tests {
         one.opened = [1, 2];
         one.received[1].add(3, 40);
         one.event(0);
+        one.reached[PacketType::Event as usize] += 5;
         one.round_trips.add(Duration::from_millis(7));
+        one.acks.add(Duration::from_millis(9));
         let mut sum = Tally::default();
         sum.merge(&one);
         sum.merge(&one);
         assert_eq!(sum.opened, [2, 4]);
         assert_eq!((sum.received[1].packets, sum.received[1].bytes), (6, 80));
         assert_eq!(sum.events, [2, 0]);
+        assert_eq!(sum.reached, [0, 0, 10, 0, 0, 0, 0]);
         assert_eq!(sum.round_trips.sum, Duration::from_millis(14));
+        assert_eq!(sum.acks.sum, Duration::from_millis(18));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxBuildHasher;
 use serde::Serialize;
@@ -107,7 +107,8 @@ pub(crate) struct AckTable(HashMap<u64, Waiter, FxBuildHasher>);
 
 #[derive(Debug)]
 enum Waiter {
-    One(oneshot::Sender<Args>),
+    /// Since then.
+    One(Instant, oneshot::Sender<Args>),
     Broadcast(Arc<BroadcastAcks>),
 }
 
@@ -119,14 +120,14 @@ impl AckTable {
     /// Takes out what nobody waits for any more.
     pub(crate) fn purge(&mut self) {
         self.0.retain(|_, waiter| match waiter {
-            Waiter::One(sender) => !sender.is_closed(),
+            Waiter::One(_, sender) => !sender.is_closed(),
             Waiter::Broadcast(acks) => !acks.is_over(),
         });
     }
 
     pub(crate) fn wait(&mut self, id: u64) -> oneshot::Receiver<Args> {
         let (sender, receiver) = oneshot::channel();
-        self.0.insert(id, Waiter::One(sender));
+        self.0.insert(id, Waiter::One(Instant::now(), sender));
         receiver
     }
 
@@ -142,16 +143,16 @@ impl AckTable {
         self.0.remove(&id);
     }
 
-    /// Hands over an answer; `false` if nobody waits for it (any more).
-    pub(crate) fn resolve(&mut self, id: u64, args: Args) -> bool {
-        match self.0.remove(&id) {
+    /// Hands over an answer: how long it took. `None` if nobody waits for it (any more).
+    pub(crate) fn resolve(&mut self, id: u64, args: Args) -> Option<Duration> {
+        match self.0.remove(&id)? {
             // Whoever waited may have gone.
-            Some(Waiter::One(sender)) => sender.send(args).is_ok(),
-            Some(Waiter::Broadcast(acks)) => {
+            Waiter::One(since, sender) => sender.send(args).ok().map(|()| since.elapsed()),
+            Waiter::Broadcast(acks) if acks.is_over() => None,
+            Waiter::Broadcast(acks) => {
                 acks.answered(Some(args));
-                true
+                Some(acks.since.elapsed())
             }
-            None => false,
         }
     }
 

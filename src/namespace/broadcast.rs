@@ -12,7 +12,7 @@ use super::gathered::{Gathered, Silent};
 use super::remote::RemoteSocket;
 use super::socket::Room;
 use super::table::NamespaceInner;
-use crate::cluster::{Cluster, opt_flags};
+use crate::cluster::{Cluster, Question, opt_flags};
 use crate::error::EmitError;
 use crate::hub::{Change, Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
@@ -383,6 +383,11 @@ async fn collect(asked: Result<Asked, EmitError>) -> Result<Answers, EmitError> 
     // At the deadline the answers so far are the result.
     let _ = tokio::time::timeout(asked.timeout, &mut asked.done).await;
     let shared = asked.nsp.shared();
+    if let (Some(cluster), Some(time)) = (&shared.cluster, asked.acks.nodes_after())
+        && asked.request.is_some()
+    {
+        cluster.questions.add(Question::BroadcastWithAck, time);
+    }
     let answers = asked.acks.take(|expected, answered, from| {
         match (&asked.request, &shared.cluster, expected) {
             (None, _, _) | (_, None, _) => Silent::default(),

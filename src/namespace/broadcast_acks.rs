@@ -1,7 +1,7 @@
 //! Collecting the answers to a broadcast: from the hubs of this server, from the other servers, or for one of them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use parking_lot::Mutex;
@@ -59,6 +59,8 @@ impl Capacity {
 
 /// Collects the answers to one broadcast.
 pub(crate) struct BroadcastAcks {
+    /// When it was sent, or came from another server.
+    pub(super) since: Instant,
     state: Mutex<Collected>,
     relay: Option<(Relay, Instant)>,
 }
@@ -91,6 +93,8 @@ struct Collected {
     /// Those that have, as far as they say who they are.
     from: Vec<ByteString>,
     nodes_answered: usize,
+    /// How long it took until the last of them had.
+    nodes_after: Option<Duration>,
     asked: usize,
     lost: usize,
     left_out: usize,
@@ -114,6 +118,7 @@ impl BroadcastAcks {
         let mut collected = Collected::new(hubs, nodes, Some(done));
         collected.capacity = capacity;
         let acks = Self {
+            since: Instant::now(),
             state: Mutex::new(collected),
             relay: None,
         };
@@ -127,6 +132,7 @@ impl BroadcastAcks {
             relay(Relayed::Asked(0));
         }
         Arc::new(Self {
+            since: Instant::now(),
             state: Mutex::new(Collected::new(hubs, Some(0), None)),
             relay: Some((relay, deadline)),
         })
@@ -151,6 +157,7 @@ impl BroadcastAcks {
     pub(crate) fn expect_nodes(&self, nodes: usize) {
         let mut state = self.state.lock();
         state.nodes = Some(nodes);
+        state.note_nodes(self.since);
         state.finish_if_complete();
     }
 
@@ -168,7 +175,15 @@ impl BroadcastAcks {
         state.asked = state.asked.saturating_add(asked);
         state.nodes_answered += 1;
         state.from.extend(who);
+        state.note_nodes(self.since);
         state.finish_if_complete();
+    }
+
+    /// How long it took until all other servers had said how many clients they asked, or takes already. `None` if there
+    /// was nobody to ask.
+    pub(super) fn nodes_after(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        (state.nodes != Some(0)).then(|| state.nodes_after.unwrap_or_else(|| self.since.elapsed()))
     }
 
     /// Nobody collects any more.
@@ -229,6 +244,7 @@ impl Collected {
             nodes,
             from: Vec::new(),
             nodes_answered: 0,
+            nodes_after: None,
             asked: 0,
             lost: 0,
             left_out: 0,
@@ -242,9 +258,19 @@ impl Collected {
         }
     }
 
+    fn have_nodes_answered(&self) -> bool {
+        self.nodes.is_some_and(|nodes| self.nodes_answered >= nodes)
+    }
+
+    fn note_nodes(&mut self, since: Instant) {
+        if self.nodes_after.is_none() && self.have_nodes_answered() {
+            self.nodes_after = Some(since.elapsed());
+        }
+    }
+
     fn finish_if_complete(&mut self) {
         if self.hubs_left == 0
-            && self.nodes.is_some_and(|nodes| self.nodes_answered >= nodes)
+            && self.have_nodes_answered()
             && self.responses.len() + self.lost + self.left_out >= self.asked
             && let Some(done) = self.done.take()
         {

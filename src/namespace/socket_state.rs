@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
 
 use bytestring::ByteString;
 use indexmap::IndexMap;
@@ -163,7 +164,8 @@ impl SocketInner {
         self.own_room.store(false, Ordering::Relaxed);
     }
 
-    pub(crate) fn resolve_ack(&self, id: u64, args: Args) -> bool {
+    /// Hands over an answer: how long it took. `None` if nobody waits for it (any more).
+    pub(crate) fn resolve_ack(&self, id: u64, args: Args) -> Option<Duration> {
         let mut acks = self.acks.lock();
         acks.resolve(id, args)
     }

@@ -4,6 +4,7 @@ use actix::prelude::*;
 
 use super::Registry;
 use super::queries::ask;
+use crate::cluster::Question;
 use crate::namespace::Gathered;
 use crate::protocol::adapter;
 use crate::protocol::socketio::Args;
@@ -39,7 +40,7 @@ impl Handler<AskNodes> for Registry {
             // when the second is answered, nothing more comes for the first.
             let (id, _) = cluster.pending.ask(usize::MAX);
             cluster.server_side_emit(EVERYWHERE, Some(&id), NODES_EVENT, &Args::none());
-            let (counted, silent) = ask(&cluster, EVERYWHERE, |id| {
+            let (counted, silent) = ask(&cluster, Question::Nodes, EVERYWHERE, |id| {
                 Some(adapter::encode_sockets(&cluster.uid, id, &[NOBODY.into()]))
             })
             .await;

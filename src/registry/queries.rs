@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use bytestring::ByteString;
 
 use super::Registry;
 use crate::SocketId;
-use crate::cluster::{Answered, Cluster};
+use crate::cluster::{Answered, Cluster, Question};
 use crate::hub::Selection;
 use crate::namespace::{BroadcastAcks, Gathered, Room, Silent, SocketInner};
 use crate::protocol::adapter::{self, AnswerBody, FetchedSocket, OptFlags};
@@ -102,7 +103,7 @@ impl Handler<FetchSockets> for Registry {
                 return Gathered::alone((here, Vec::new()));
             };
             let opts = crate::cluster::opts(&question.selection, OptFlags::default());
-            let (answered, silent) = ask(&cluster, &question.nsp, |id| {
+            let (answered, silent) = ask(&cluster, Question::FetchSockets, &question.nsp, |id| {
                 Some(adapter::encode_fetch(&cluster.uid, id, &opts))
             })
             .await;
@@ -125,7 +126,7 @@ impl Handler<AllRooms> for Registry {
             let Some(cluster) = cluster else {
                 return Gathered::alone(here);
             };
-            let (answered, silent) = ask(&cluster, &nsp, |id| {
+            let (answered, silent) = ask(&cluster, Question::AllRooms, &nsp, |id| {
                 Some(adapter::encode_all_rooms(&cluster.uid, id))
             })
             .await;
@@ -158,7 +159,7 @@ impl Handler<SocketIds> for Registry {
             let Some(cluster) = cluster else {
                 return Gathered::alone(found);
             };
-            let (answered, silent) = ask(&cluster, &nsp, |id| {
+            let (answered, silent) = ask(&cluster, Question::SocketIds, &nsp, |id| {
                 Some(adapter::encode_sockets(&cluster.uid, id, &rooms))
             })
             .await;
@@ -185,8 +186,13 @@ impl Handler<CountServers> for Registry {
             let Some(cluster) = cluster else {
                 return Gathered::alone(1);
             };
+            let since = Instant::now();
             match cluster.count_listeners(&nsp).await {
-                Ok(others) => Gathered::alone(others + 1),
+                Ok(others) => {
+                    let time = since.elapsed();
+                    cluster.questions.add(Question::ServerCount, time);
+                    Gathered::alone(others + 1)
+                }
                 Err(err) => {
                     log::debug!("servers cannot be counted err={err}");
                     Gathered::new(1, cluster.all_silent())
@@ -206,7 +212,7 @@ impl Handler<AskServers> for Registry {
             let Some(cluster) = cluster else {
                 return Gathered::default();
             };
-            let (answered, silent) = ask(&cluster, &nsp, |id| {
+            let (answered, silent) = ask(&cluster, Question::ServerSideEmit, &nsp, |id| {
                 adapter::encode_server_side_emit(&cluster.uid, Some(id), &name, &args)
                     .inspect_err(|err| {
                         throttled!(
@@ -246,9 +252,11 @@ impl Handler<CountForAcks> for Registry {
 /// Asks all other servers and waits until they have answered, or the time is up.
 pub(super) async fn ask(
     cluster: &Cluster,
+    question: Question,
     nsp: &str,
     encode: impl FnOnce(&str) -> Option<Bytes>,
 ) -> (Answered, Silent) {
+    let since = Instant::now();
     let expected = match cluster.count_others(nsp).await {
         Ok(0) => return Default::default(),
         Ok(expected) => expected,
@@ -264,6 +272,7 @@ pub(super) async fn ask(
     };
     cluster.publish(cluster.channels.request(nsp), request);
     let _ = actix_rt::time::timeout(cluster.settings.requests_timeout, done).await;
+    cluster.questions.add(question, since.elapsed());
     let answered = cluster.pending.take(&id);
     let silent = cluster.silent(expected, answered.bodies.len(), &answered.from);
     (answered, silent)

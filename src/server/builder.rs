@@ -1,6 +1,7 @@
 //! How a server is built.
 
 use super::Server;
+use super::drain::Drained;
 use super::reload::{Live, Reload};
 use super::shared::{Shared, Upper};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -272,6 +273,7 @@ impl ServerBuilder {
             live: Live::new(&config),
             has_one_worker: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
+            drained: Drained::default(),
             n_leaving: AtomicUsize::new(0),
             n_connections: AtomicUsize::new(0),
             n_half_open: AtomicUsize::new(0),

@@ -1,6 +1,7 @@
 //! The end of a server, one step after the other.
 
-use std::sync::atomic::Ordering;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Server;
@@ -13,6 +14,32 @@ const PER_SESSION: Duration = Duration::from_millis(50);
 
 /// What an order may take to be carried out: a farewell to be fetched, Redis to answer.
 const MOMENT: Duration = Duration::from_secs(1);
+
+/// How far the end has got.
+#[derive(Debug, Default)]
+pub(crate) struct Drained {
+    /// Sessions that were there when it began.
+    n_begun: OnceLock<usize>,
+    /// Those of them that were cut off.
+    n_cut: AtomicUsize,
+}
+
+impl Drained {
+    /// While so many are here: how many remain to be ended, how many have ended, and how many were cut off. Nothing, if
+    /// it has not begun.
+    pub(crate) fn progress(&self, n_sessions: usize) -> [usize; 3] {
+        let Some(n_begun) = self.n_begun.get() else {
+            return [0; 3];
+        };
+        let n_cut = self.n_cut.load(Ordering::Relaxed);
+        let n_remaining = n_sessions.saturating_sub(n_cut);
+        [
+            n_remaining,
+            n_begun.saturating_sub(n_remaining + n_cut),
+            n_cut,
+        ]
+    }
+}
 
 impl Server {
     /// Ends this server in good order, as [`Server::run`] does when it is told to, for a server inside somebody's `App`.
@@ -45,6 +72,8 @@ impl Server {
         // What is before and after the sessions: half of what they leave.
         let moment = MOMENT.min((config.timeout - config.spread) / 4);
         self.0.is_ending.store(true, Ordering::Relaxed);
+        // Whoever ends it a second time looks at the same end.
+        let _ = self.0.drained.n_begun.set(self.n_sessions());
         self.stop_answering(moment).await;
         let within =
             (PER_SESSION * u32::try_from(self.n_sessions()).unwrap_or(u32::MAX)).min(config.spread);
@@ -120,6 +149,7 @@ impl Server {
     /// How many sessions were still there.
     async fn cut_off(&self, end: Instant) -> usize {
         let n_cut = self.n_sessions();
+        self.0.drained.n_cut.store(n_cut, Ordering::Relaxed);
         self.0.to_all_hubs(|| Command::Shutdown);
         // Handlers hear of it.
         let gone = until(|| self.n_sessions() == 0);

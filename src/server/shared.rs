@@ -1,5 +1,6 @@
 //! All that the parts of one server share.
 
+use super::drain::Drained;
 use super::reload::{Live, Reload};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -81,6 +82,8 @@ pub(crate) struct Shared {
     pub(crate) has_one_worker: AtomicBool,
     /// Set once, before the sessions are told to end: nobody comes in any more.
     pub(crate) is_ending: AtomicBool,
+    /// And how far that has got.
+    pub(crate) drained: Drained,
     /// Sockets whose handlers have not heard everything of their end yet.
     pub(crate) n_leaving: AtomicUsize,
     pub(super) n_connections: AtomicUsize,
@@ -240,7 +243,7 @@ impl Shared {
         false
     }
 
-    pub(super) fn n_sessions(&self) -> usize {
+    pub(crate) fn n_sessions(&self) -> usize {
         self.n_connections.load(Ordering::Relaxed)
     }
 

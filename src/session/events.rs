@@ -40,15 +40,18 @@ impl Session {
     }
 
     /// Before a packet: what other workers have sent is carried out.
-    fn catch_up(&self) {
-        let handle = Arc::clone(&self.hub.borrow().handle);
+    fn catch_up(&self, packet: &Packet) {
+        let mut hub = self.hub.borrow_mut();
+        hub.tally.socketio[packet.kind() as usize] += 1;
+        let handle = Arc::clone(&hub.handle);
+        drop(hub);
         handle.take_mail(&self.hub);
     }
 
     fn decoded(&mut self, packet: Result<Option<Packet>, DecodeError>, ctx: &mut Context<Self>) {
         match packet {
             Ok(Some(packet)) => {
-                self.catch_up();
+                self.catch_up(&packet);
                 self.note_partial_packet(false);
                 if self.meters.is_some() && !self.is_within_rates(&packet, ctx) {
                     return;
@@ -93,10 +96,9 @@ impl Session {
             }
             (Body::Event { id, name, args }, Some(index)) => self.event(index, id, name, args, ctx),
             (Body::Ack { id, args }, Some(index)) => {
-                let resolved =
-                    id.is_some_and(|id| sockets.seated[index].socket.resolve_ack(id, args));
-                if resolved {
-                    self.hub.borrow_mut().tally.acks_received += 1;
+                let answered = id.and_then(|id| sockets.seated[index].socket.resolve_ack(id, args));
+                if let Some(time) = answered {
+                    self.hub.borrow_mut().tally.acks.add(time);
                 } else {
                     self.server.metrics.count(Counter::UnknownAck);
                     log::debug!("nobody waits for an ack sid={} ack={id:?}", self.sid());

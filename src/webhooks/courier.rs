@@ -83,6 +83,7 @@ async fn deliver(post: &Post, hook: &Hook) {
         let err = match result {
             // Only the status counts.
             Ok(_) | Err(OutboundError::TooLarge) => {
+                post.delivered.lock().add(hook.since.elapsed());
                 return post.outage.succeeded(post.endpoint.url());
             }
             Err(err) => err,

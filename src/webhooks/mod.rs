@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytestring::ByteString;
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
@@ -39,7 +40,7 @@ pub(crate) use about::About;
 use crate::clock;
 use crate::config::{Config, WebhookEvent};
 use crate::error::Error;
-use crate::metrics::{Counter, Metrics};
+use crate::metrics::{Counter, Durations, Metrics};
 use crate::namespace::{Room, Socket};
 use crate::outbound::{self, Endpoint, Outage, Request};
 use crate::protocol::DisconnectReason;
@@ -74,6 +75,8 @@ struct Post {
     /// Nothing waits any more.
     is_idle: Notify,
     outage: Outage,
+    /// How long it took to deliver what was delivered.
+    delivered: Mutex<Durations>,
     metrics: Arc<Metrics>,
 }
 
@@ -195,6 +198,7 @@ impl Webhooks {
             queue: settings.queue,
             is_idle: Notify::new(),
             outage: Outage::default(),
+            delivered: Mutex::default(),
             metrics: Arc::clone(metrics),
         };
         Ok(Some(Self {
@@ -236,6 +240,16 @@ impl Webhooks {
         if let (Some(hook), Some(courier)) = (hook, self.courier.get()) {
             courier.do_send(hook);
         }
+    }
+
+    /// How many are neither delivered nor dead.
+    pub(crate) fn n_waiting(&self) -> usize {
+        self.post.n_waiting.load(Ordering::Relaxed)
+    }
+
+    /// How long it took to deliver what was delivered.
+    pub(crate) fn delivered(&self) -> Durations {
+        self.post.delivered.lock().clone()
     }
 
     /// Waits until everything is delivered or dead, within this time. The rest is lost when the process ends.

@@ -4,6 +4,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod log;
+pub(crate) mod scrape;
 pub(crate) mod tcp;
 
 use std::future::Future;

@@ -108,6 +108,14 @@ pub(super) fn describe(text: &mut Exposition, cluster: &Cluster) {
         "Answers of other nodes that were waited for in vain.",
     )
     .is(cluster.n_silent());
+    for (question, durations) in cluster.questions.read() {
+        let _ = text
+            .histogram(
+                "greenroom_cluster_question_seconds",
+                "Questions to other nodes, until all have answered or are waited for no more.",
+            )
+            .durations(&[("question", question.name())], &durations);
+    }
     for (name, value) in cluster.gauges() {
         let Some((_, family, kind, help)) = STORED.iter().find(|(known, ..)| *known == name) else {
             continue;

@@ -1,8 +1,11 @@
 //! The text format of Prometheus, version 0.0.4.
 
 use std::fmt::{Display, Write};
+use std::time::Duration;
 
 use indexmap::IndexMap;
+
+use crate::metrics::{BOUNDS_MS, Durations};
 
 /// A text that grows by families of samples.
 #[derive(Debug, Default)]
@@ -63,6 +66,10 @@ impl Exposition {
         self.family(Kind::Gauge, name, help)
     }
 
+    pub(super) fn histogram(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
+        self.family(Kind::Histogram, name, help)
+    }
+
     pub(super) fn into_text(self) -> String {
         self.families.into_values().collect()
     }
@@ -81,21 +88,31 @@ impl Family<'_> {
         self.sample("", &[], value);
     }
 
-    pub(super) fn with(mut self, label: &str, name: &str, value: impl Display) -> Self {
-        self.sample("", &[(label, name)], value);
+    pub(super) fn with(self, label: &str, name: &str, value: impl Display) -> Self {
+        self.with_all(&[(label, name)], value)
+    }
+
+    pub(super) fn with_all(mut self, labels: &[(&str, &str)], value: impl Display) -> Self {
+        self.sample("", labels, value);
         self
     }
 
-    /// The samples of a histogram: `counts` has one more than there are `bounds`.
-    pub(super) fn distribution(mut self, bounds: &[f64], counts: &[u64], sum: f64) {
+    /// The samples of a histogram, in seconds.
+    pub(super) fn durations(mut self, labels: &[(&str, &str)], durations: &Durations) -> Self {
         let mut n = 0;
-        let ends = bounds.iter().map(ToString::to_string);
-        for (end, count) in ends.chain(["+Inf".to_owned()]).zip(counts) {
+        let ends = BOUNDS_MS.map(|ms| Duration::from_millis(ms).as_secs_f64().to_string());
+        for (end, count) in ends
+            .iter()
+            .map(|end| &**end)
+            .chain(["+Inf"])
+            .zip(durations.counts)
+        {
             n += count;
-            self.sample("_bucket", &[("le", &end)], n);
+            self.sample("_bucket", &[labels, &[("le", end)]].concat(), n);
         }
-        self.sample("_sum", &[], sum);
-        self.sample("_count", &[], n);
+        self.sample("_sum", labels, durations.sum.as_secs_f64());
+        self.sample("_count", labels, n);
+        self
     }
 
     fn sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
@@ -148,14 +165,24 @@ mod tests {
 
     #[test]
     fn a_histogram_adds_up_from_below() {
+        let mut durations = Durations::default();
+        for ms in [3, 4, 2000, 11_000] {
+            durations.add(Duration::from_millis(ms));
+        }
         let mut text = Exposition::default();
-        text.family(Kind::Histogram, "t_seconds", "How long.")
-            .distribution(&[0.005, 1.0], &[3, 0, 2], 12.5);
-        assert_eq!(
-            text.into_text(),
-            "# HELP t_seconds How long.\n# TYPE t_seconds histogram\n\
-             t_seconds_bucket{le=\"0.005\"} 3\nt_seconds_bucket{le=\"1\"} 3\n\
-             t_seconds_bucket{le=\"+Inf\"} 5\nt_seconds_sum 12.5\nt_seconds_count 5\n"
-        );
+        let _ = text
+            .histogram("t_seconds", "How long.")
+            .durations(&[("kind", "x")], &durations);
+        let text = text.into_text();
+        let head = "# HELP t_seconds How long.\n# TYPE t_seconds histogram\n\
+                    t_seconds_bucket{kind=\"x\",le=\"0.005\"} 2\n";
+        assert!(text.starts_with(head), "{text}");
+        let tail = "t_seconds_bucket{kind=\"x\",le=\"1\"} 2\n\
+                    t_seconds_bucket{kind=\"x\",le=\"2.5\"} 3\n\
+                    t_seconds_bucket{kind=\"x\",le=\"5\"} 3\n\
+                    t_seconds_bucket{kind=\"x\",le=\"10\"} 3\n\
+                    t_seconds_bucket{kind=\"x\",le=\"+Inf\"} 4\n\
+                    t_seconds_sum{kind=\"x\"} 13.007\nt_seconds_count{kind=\"x\"} 4\n";
+        assert!(text.ends_with(tail), "{text}");
     }
 }

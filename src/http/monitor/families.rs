@@ -1,25 +1,20 @@
 //! Every metric of a server: its name, its help, where its value comes from.
 
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use bytestring::ByteString;
-
-use super::exposition::{Exposition, Family, Kind};
-use super::workers::{PATIENCE, Workers};
-use super::{cluster, process};
-use crate::hub::ROUND_TRIP_BOUNDS_MS;
+use super::exposition::{Exposition, Family};
+use super::workers::Workers;
+use super::{cluster, process, programs, sockets};
 use crate::metrics::Counter;
-use crate::namespace::Children;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::Transport;
 use crate::recovery::Recovery;
-use crate::registry::CountRooms;
 use crate::server::{Server, Shared};
 
 const TRANSPORTS: [Transport; 2] = [Transport::Polling, Transport::Websocket];
 
 /// What all namespaces that patterns made are called together: clients choose their names.
-const DYNAMIC: &str = "dynamic";
+pub(super) const DYNAMIC: &str = "dynamic";
 
 /// Causes that have a family of their own.
 const APART: [Counter; 3] = [
@@ -47,13 +42,15 @@ pub(super) async fn scrape(servers: &[Server], is_ready: bool) -> String {
         let workers = Workers::ask(shared).await;
         lives(&mut text, shared, &workers);
         sessions(&mut text, shared, &workers);
+        drain(&mut text, shared);
         traffic(&mut text, &workers);
         if let Some(namespaces) = shared.namespaces() {
             let (named, dynamic) = namespaces.census();
-            sockets(&mut text, &named, &dynamic, &workers);
-            rooms(&mut text, shared, &named).await;
+            sockets::sockets(&mut text, &named, &dynamic, &workers);
+            sockets::rooms(&mut text, shared, &named).await;
         }
         causes(&mut text, shared);
+        programs::describe(&mut text, shared);
         if let Some(cluster) = &shared.cluster {
             cluster::describe(&mut text, cluster);
             cluster::heard(&mut text, shared).await;
@@ -136,17 +133,12 @@ fn sessions(text: &mut Exposition, shared: &Shared, workers: &Workers) {
         shared.metrics.get(Counter::UpgradeFailed),
     );
     refused(text, shared);
-    let bounds = ROUND_TRIP_BOUNDS_MS.map(|ms| Duration::from_millis(ms).as_secs_f64());
-    text.family(
-        Kind::Histogram,
-        "greenroom_heartbeat_seconds",
-        "From the time a ping is due until its pong.",
-    )
-    .distribution(
-        &bounds,
-        &tally.round_trips.counts,
-        tally.round_trips.sum.as_secs_f64(),
-    );
+    let _ = text
+        .histogram(
+            "greenroom_heartbeat_seconds",
+            "From the time a ping is due until its pong.",
+        )
+        .durations(&[], &tally.round_trips);
 }
 
 fn refused(text: &mut Exposition, shared: &Shared) {
@@ -162,6 +154,19 @@ fn refused(text: &mut Exposition, shared: &Shared) {
     // WebSockets without an engine are refused without a number.
     let without = all.saturating_sub(by_code.iter().sum());
     family.with("code", "none", without);
+}
+
+fn drain(text: &mut Exposition, shared: &Shared) {
+    text.gauge("greenroom_draining", "Whether the server ends.")
+        .is(u8::from(shared.is_ending.load(Ordering::Relaxed)));
+    let [remaining, ended, cut_off] = shared.drained.progress(shared.n_sessions());
+    text.gauge(
+        "greenroom_drain_sessions",
+        "Sessions of a server that ends, by what has become of them; 0 before.",
+    )
+    .with("state", "remaining", remaining)
+    .with("state", "ended", ended)
+    .with("state", "cut_off", cut_off);
 }
 
 fn traffic(text: &mut Exposition, workers: &Workers) {
@@ -208,88 +213,6 @@ fn traffic(text: &mut Exposition, workers: &Workers) {
     .is(workers.n_blocked);
 }
 
-fn sockets(
-    text: &mut Exposition,
-    named: &[(ByteString, usize)],
-    dynamic: &Children,
-    workers: &Workers,
-) {
-    let tally = &workers.tally;
-    let mut family = text.gauge(
-        "greenroom_sockets",
-        "Sockets that are in a namespace or on their way in; those of patterns are \"dynamic\".",
-    );
-    for (name, n) in named {
-        family = family.with("namespace", name, n);
-    }
-    family.with("namespace", DYNAMIC, dynamic.n_sockets);
-    text.gauge(
-        "greenroom_namespaces_dynamic",
-        "Namespaces that clients made by a pattern.",
-    )
-    .is(dynamic.n_namespaces);
-    text.counter(
-        "greenroom_sockets_connected_total",
-        "Sockets that were let in.",
-    )
-    .is(tally.connected);
-    labelled(
-        text.counter(
-            "greenroom_sockets_disconnected_total",
-            "Sockets that have gone after they were let in, by reason.",
-        ),
-        "reason",
-        &DisconnectReason::ALL,
-        tally.disconnected,
-    );
-    let mut family = text.counter(
-        "greenroom_events_received_total",
-        "Events from clients; those of namespaces of patterns are \"dynamic\".",
-    );
-    let names = named.iter().map(|(name, _)| &**name).chain([DYNAMIC]);
-    for (place, name) in names.enumerate() {
-        let n = tally.events.get(place).copied().unwrap_or_default();
-        family = family.with("namespace", name, n);
-    }
-    text.counter(
-        "greenroom_acks_requested_total",
-        "Events whose client asked for an ack.",
-    )
-    .is(tally.acks_wanted);
-    text.counter(
-        "greenroom_acks_received_total",
-        "Acks of clients that somebody waited for.",
-    )
-    .is(tally.acks_received);
-    text.counter(
-        "greenroom_deliveries_total",
-        "Socket.IO packets for sockets of this node: to one, or by broadcast, each socket counted.",
-    )
-    .with("kind", "emit", tally.emitted)
-    .with("kind", "broadcast", tally.reached);
-}
-
-async fn rooms(text: &mut Exposition, shared: &Shared, named: &[(ByteString, usize)]) {
-    let asked = tokio::time::timeout(PATIENCE, shared.ask_registry(CountRooms)).await;
-    let Ok(counts) = asked else {
-        // No number is better than a wrong one.
-        return;
-    };
-    // Without a registry nobody has come yet.
-    let mut by_place = vec![0; named.len() + 1];
-    for (nsp, n) in counts.unwrap_or_default() {
-        by_place[(nsp as usize).min(named.len())] += n;
-    }
-    let names = named.iter().map(|(name, _)| &**name).chain([DYNAMIC]);
-    let mut family = text.gauge(
-        "greenroom_rooms",
-        "Rooms with members on this node, without those of the socket ids.",
-    );
-    for (name, n) in names.zip(by_place) {
-        family = family.with("namespace", name, n);
-    }
-}
-
 fn causes(text: &mut Exposition, shared: &Shared) {
     let mut family = text.counter(
         "greenroom_incidents_total",
@@ -307,7 +230,8 @@ fn by_transport(family: Family<'_>, values: [u64; TRANSPORTS.len()]) {
     labelled(family, "transport", &TRANSPORTS, values);
 }
 
-fn labelled<T: ToString, const N: usize>(
+/// Samples of one label.
+pub(super) fn labelled<T: ToString, const N: usize>(
     mut family: Family<'_>,
     label: &str,
     names: &[T; N],

@@ -4,7 +4,9 @@ mod cluster;
 mod exposition;
 mod families;
 mod process;
+mod programs;
 mod ready;
+mod sockets;
 mod workers;
 
 use std::sync::Arc;

@@ -43,6 +43,22 @@ pub struct Packet {
     pub body: Body,
 }
 
+impl Packet {
+    /// What it is. In `MessagePack` events and answers with binary are like others.
+    #[must_use]
+    pub fn kind(&self) -> PacketType {
+        match &self.body {
+            Body::Connect { .. } => PacketType::Connect,
+            Body::Disconnect => PacketType::Disconnect,
+            Body::Event { args, .. } if !args.attachments().is_empty() => PacketType::BinaryEvent,
+            Body::Event { .. } | Body::Empty => PacketType::Event,
+            Body::Ack { args, .. } if !args.attachments().is_empty() => PacketType::BinaryAck,
+            Body::Ack { .. } => PacketType::Ack,
+            Body::ConnectError { .. } => PacketType::ConnectError,
+        }
+    }
+}
+
 /// What a packet says. Binary events and acknowledgements are not told apart from others.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {

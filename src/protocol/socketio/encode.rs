@@ -10,6 +10,9 @@ use super::{
 /// The engine's prefix of a text message. **Source** engine.io protocol, "Packet encoding".
 const MESSAGE: char = '4';
 
+/// What stands between the head of the map of a `MessagePack` packet and the number of its type.
+const MSGPACK_TYPE: &[u8] = b"\xa4type";
+
 /// One encoded packet. Cloning counts references, so one encoding serves a whole broadcast.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encoded {
@@ -33,6 +36,22 @@ impl Encoded {
         } else {
             None
         }
+    }
+
+    /// What it is. In `MessagePack` events and answers with binary are like others.
+    #[must_use]
+    pub fn kind(&self) -> PacketType {
+        let number = match self {
+            Self::Text { message, .. } => message
+                .as_bytes()
+                .get(1)
+                .map(|digit| digit.wrapping_sub(b'0')),
+            // The first member of the map.
+            Self::Binary(bytes) => bytes.get(1 + MSGPACK_TYPE.len()).copied(),
+        };
+        let kind = number.and_then(|number| PacketType::from_number(number.into()));
+        // Whoever is handed one has it from a `Dialect`, which writes nothing else.
+        kind.unwrap_or(PacketType::Event)
     }
 
     /// The text message without the engine's prefix: `2["hello"]`.
@@ -267,7 +286,7 @@ fn map(
     let n_members = 2 + usize::from(!data.is_empty()) + usize::from(id.is_some());
     let mut out = Vec::with_capacity(data.len() + nsp.len() + 40);
     msgpack::write_map_len(&mut out, n_members);
-    msgpack::write_str(&mut out, "type");
+    out.extend_from_slice(MSGPACK_TYPE);
     msgpack::write_uint(&mut out, kind as u64);
     if !data.is_empty() {
         msgpack::write_str(&mut out, "data");

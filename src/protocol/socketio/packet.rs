@@ -27,25 +27,41 @@ pub enum PacketType {
 }
 
 impl PacketType {
+    /// All types, each at the place of its number.
+    pub const ALL: [Self; 7] = [
+        Self::Connect,
+        Self::Disconnect,
+        Self::Event,
+        Self::Ack,
+        Self::ConnectError,
+        Self::BinaryEvent,
+        Self::BinaryAck,
+    ];
+
     /// The type for the number on the wire.
     #[must_use]
     pub fn from_number(number: u64) -> Option<Self> {
-        Some(match number {
-            0 => Self::Connect,
-            1 => Self::Disconnect,
-            2 => Self::Event,
-            3 => Self::Ack,
-            4 => Self::ConnectError,
-            5 => Self::BinaryEvent,
-            6 => Self::BinaryAck,
-            _ => return None,
-        })
+        Self::ALL.get(usize::try_from(number).ok()?).copied()
     }
 
     /// The number on the wire as an ASCII digit.
     #[must_use]
     pub fn digit(self) -> char {
         char::from(b'0' + self as u8)
+    }
+
+    /// Its name in the protocol document, in small letters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Disconnect => "disconnect",
+            Self::Event => "event",
+            Self::Ack => "ack",
+            Self::ConnectError => "connect_error",
+            Self::BinaryEvent => "binary_event",
+            Self::BinaryAck => "binary_ack",
+        }
     }
 
     /// Whether attachments may follow.

@@ -1,13 +1,16 @@
 """The metrics as Prometheus reads them; and what the documents, the dashboard and the alerts say of them.
 
-One node with a Redis and with recovery, which has all families; the reference has no metrics.
+A node of two, with a Redis, with recovery, a backend, webhooks and the HTTP API, which has all families; the reference has
+no metrics.
 """
 
 import json
 import re
 import subprocess
+import threading
 import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import promql_parser
@@ -19,7 +22,9 @@ from clients import Peer
 from harness import HOST, ROOT, Server, free_port, until
 
 TYPES = {"counter", "gauge", "histogram"}
-LABELS = {"version", "transport", "reason", "result", "code", "le", "namespace", "kind", "cause", "connection"}
+LABELS = {"version", "transport", "reason", "result", "code", "le", "namespace", "kind", "type", "cause", "connection"}
+LABELS |= {"command", "status", "question", "state"}
+KEY = "a-key-for-the-tests"
 # What a scrape adds, and Prometheus itself knows.
 OF_PROMETHEUS = {"up": {"job": None, "instance": None}}
 ADDED = {"job": None, "instance": None}
@@ -35,20 +40,63 @@ def get(url):
         return answer.status, answer.headers, answer.read().decode()
 
 
+class Elsewhere(BaseHTTPRequestHandler):
+    """A backend that gives back what it is told, and takes every webhook."""
+
+    def do_POST(self):
+        told = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        answer = json.dumps({"ack": told["args"]} if told["type"] == "event" else {}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    """The server under test and its Redis."""
+def elsewhere():
+    """Where the backend is."""
+    server = ThreadingHTTPServer((HOST, 0), Elsewhere)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://{HOST}:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory, elsewhere):
+    """The server under test, its Redis, and a server besides."""
     port = free_port()
     options = ["--port", str(port), "--bind", HOST, "--save", "", "--dir", str(tmp_path_factory.mktemp("redis"))]
     redis = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
-    server = Server("subject", ADAPTER="redis", REDIS_URL=f"redis://{HOST}:{port}", CSR="60000")
+    settings = {
+        "REDIS_URL": f"redis://{HOST}:{port}",
+        "GREENROOM_RECOVERY__ENABLED": "true",
+        "GREENROOM_BACKENDS": f'[{{ url = "{elsewhere}" }}]',
+        "GREENROOM_WEBHOOKS__URL": elsewhere,
+        "GREENROOM_API__KEYS": KEY,
+        "GREENROOM_SHUTDOWN__TIMEOUT": "3s",
+        "GREENROOM_SHUTDOWN__SPREAD": "0s",
+    }
+    servers = [Server("program", **settings) for _ in range(2)]
     try:
-        yield SimpleNamespace(server=server.start(), redis=redis)
-        server.stop()
+        for server in servers:
+            server.start()
+        yield SimpleNamespace(server=servers[0], redis=redis)
+        for server in servers:
+            server.stop()
     finally:
-        server.kill()
+        for server in servers:
+            server.kill()
         redis.kill()
         redis.wait()
+
+
+def ask_api(node, path):
+    request = urllib.request.Request(f"{node.server.url}/api/v1{path}", headers={"Authorization": f"Bearer {KEY}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +104,11 @@ def families(node):
     """The families of a scrape, after two clients have done something."""
     peers = [Peer("sync", mode).connect(node.server.url) for mode in ("polling", "websocket")]
     for peer in peers:
-        peer.emit("message", "x")
-        # With the offset of recovery behind it.
-        assert peer.next("message-back")[0] == "x"
+        assert peer.ask("message", "x") == ["x"]
     until("the node is not ready", lambda: get(f"{node.server.url}/readyz")[0] == 200)
     until("the store is not written", lambda: value(scrape(node), "greenroom_membership_synced") == 1)
+    # Of the other node, too.
+    until("the other node is not there", lambda: len(ask_api(node, "/nodes")["nodes"]) == 2)
     found = scrape(node)
     for peer in peers:
         peer.close()
