@@ -1,4 +1,4 @@
-//! What is counted: refusals and failures by cause, named once.
+//! What is counted: refusals and failures by cause, named once; and how long things take that are done now and then.
 //!
 //! None of these is on the delivery path: a counter that all workers write would be a cache line that
 //! all workers share.

@@ -39,7 +39,7 @@ impl Session {
         self.decoded(packet, ctx);
     }
 
-    /// Before a packet: what other workers have sent is carried out.
+    /// A packet is there: it is counted, and before it what other workers have sent is carried out.
     fn catch_up(&self, packet: &Packet) {
         let mut hub = self.hub.borrow_mut();
         hub.tally.socketio[packet.kind() as usize] += 1;
