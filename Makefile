@@ -1,4 +1,5 @@
 # make run    serves the chat at http://127.0.0.1:3000
+# make bench  counts what the hot path costs, and fails if it has become more; see docs/performance.md
 # make test   installs what is missing and runs everything; the parts (test-rust, test-node, ...) run alone too
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ export TARGETS ?= reference,subject
 
 VENV := tests/clients/python/.venv
 
-.PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-deploy test-browser test-python servers clean
+.PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
 
 run: page
 	exec cargo run --release --bin greenroom
@@ -46,7 +47,7 @@ prepare:
 
 lint:
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features _bench -- -D warnings
 
 test-rust: static/node_modules/.package-lock.json
 	cargo test --locked --no-fail-fast
@@ -77,6 +78,12 @@ test-browser: servers static/node_modules/.package-lock.json tests/browser/node_
 # cargo would build some dependencies twice, with and without the features that tests add.
 servers:
 	cargo build --locked --bin greenroom --example fixture
+
+# Not part of `test`: counting takes half a minute, but the release build before it four on two cores, and a count is of use only
+# with the compiler that the figures were counted with.
+bench:
+	benches/check
+	python3 benches/check_test.py
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --no-audit --no-fund --prefix $*

@@ -173,7 +173,8 @@
 //! `Reader::decode`, `Session::packet`, `Session::event`, `Space::select`, `Hub::fan_out`, `Seat::push`,
 //! `Seat::flush`, `Direct::poll_read`, `Direct::write`; in a cluster `adapter::encode`, `Publications::push`,
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
-//! costs. The socket write is most of a delivery: elsewhere clarity wins.
+//! costs. `benches/` counts them, in instructions; the figures are in `docs/performance.md`. The socket write is most of a delivery:
+//! elsewhere clarity wins.
 
 mod api;
 mod auth;
@@ -186,6 +187,9 @@ mod emitter;
 pub mod engine;
 mod error;
 pub mod handlers;
+#[cfg(feature = "_bench")]
+#[doc(hidden)]
+pub mod hot;
 mod http;
 mod hub;
 mod metrics;

@@ -51,7 +51,7 @@ use crate::carrier::mounted;
 use crate::engine::Message;
 use crate::error::EncodeError;
 use crate::hub;
-use crate::namespace::{Handshake, Pairs};
+use crate::namespace::Handshake;
 use crate::protocol::engineio::{ProtocolVersion, Sid};
 use crate::protocol::socketio::{self, Args, Body, Decoder, Dialect, Encoded, Packet};
 use crate::server::Server;
@@ -136,14 +136,7 @@ impl Client {
         let shared = server.shared();
         let hub = hub::here(shared);
         let outlet = session::outlet();
-        let handshake = Arc::new(Handshake {
-            headers: Pairs::default(),
-            url: "/".into(),
-            query: Pairs::default(),
-            address: None,
-            secure: false,
-            issued: Duration::ZERO,
-        });
+        let handshake = Arc::new(Handshake::of_nobody());
         shared.admit_connection(&handshake);
         let sid = Sid::generate(&shared.sid_prefix, hub.borrow().index);
         let seat = Session::open(

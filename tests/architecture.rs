@@ -74,6 +74,7 @@ const LAYERS: &[(&str, &str)] = &[
         "testing",
         "a client that reaches into the server from above",
     ),
+    ("hot", "what benches reach into"),
 ];
 
 /// Imports that go upward, each with its reason. A line that is not needed any more fails the test: delete it.

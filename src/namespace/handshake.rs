@@ -29,6 +29,18 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// That of a client without a connection.
+    pub(crate) fn of_nobody() -> Self {
+        Self {
+            headers: Pairs::default(),
+            url: "/".into(),
+            query: Pairs::default(),
+            address: None,
+            secure: false,
+            issued: Duration::ZERO,
+        }
+    }
+
     /// The value of a header, by its lower-case name. Repeated headers are joined with `, `.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
