@@ -127,8 +127,13 @@ impl Hub {
     }
 
     pub(super) fn flush_dirty(&mut self, this: &Local) {
-        for key in std::mem::take(&mut self.dirty) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for key in dirty.drain(..) {
             self.flush_seat(key, this);
+        }
+        // The next round has as many: the list keeps its memory.
+        if self.dirty.is_empty() {
+            self.dirty = dirty;
         }
     }
 
