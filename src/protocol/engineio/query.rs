@@ -122,6 +122,9 @@ pub(super) fn form_pairs(form: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<
 }
 
 fn decode(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
     if !text.contains('+') {
         return percent_decode_str(text).decode_utf8_lossy();
     }
