@@ -11,9 +11,6 @@ use serde_json::value::RawValue;
 
 use super::DecodeError;
 
-/// The blanks of JSON.
-const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
-
 /// A valid JSON array, seen from outside.
 pub(super) struct ArrayShape<'a> {
     /// The text of the first item, without blanks around it.
@@ -62,7 +59,7 @@ pub(super) fn is_blank(text: &str) -> bool {
 
 /// `text` without JSON's blanks on both sides.
 fn trim(text: &str) -> &str {
-    text.trim_matches(BLANKS)
+    text.trim_matches(|symbol| matches!(symbol, ' ' | '\t' | '\n' | '\r'))
 }
 
 /// Deserializes the outline of an array: its first item as text and the number of items.
