@@ -1,17 +1,19 @@
 //! Fan-out and outboxes.
 
 use std::hint::black_box;
+use std::io;
 
 use actix::System;
 use greenroom::hot::{Crowd, Outbox};
+use greenroom::testing::Client;
 
-use super::journeys::{N_PEERS, ROOM, peers, prepare, server};
+use super::journeys::{ROOM, peers, prepare, server};
 use super::{Piece, long, packets, piece, repeat};
 
 pub(super) const PIECES: &[Piece] = &[
     long(
-        "fan_out_100",
-        "a packet for a room of 100 on one worker, into their outboxes; and the outboxes emptied",
+        "fan_out_1000",
+        "a packet for a room of 1000 on one worker, into their outboxes; and the outboxes emptied",
         fan_out,
     ),
     piece(
@@ -26,12 +28,22 @@ pub(super) const PIECES: &[Piece] = &[
     ),
 ];
 
+/// How often a name of a room is compared with others of the same hash is different in each run: among this many that is little.
+const N_MEMBERS: usize = 1000;
+
 fn fan_out(times: usize) {
     let (system, server) = (System::new(), server());
-    let _peers = prepare(&system, peers(&server, N_PEERS));
+    let _members = prepare(&system, async {
+        let mut members = Vec::new();
+        for _ in 0..N_MEMBERS {
+            let member = Client::connect(&server).await;
+            members.push(member.map_err(io::Error::other)?);
+        }
+        Ok(members)
+    });
     let crowd = Crowd::new(&server, ROOM, packets::event(None));
     crowd.fan_out();
-    assert_eq!(crowd.empty(), N_PEERS);
+    assert_eq!(crowd.empty(), N_MEMBERS);
     repeat(times, || {
         crowd.fan_out();
         crowd.empty()

@@ -26,7 +26,7 @@ pub(super) const PIECES: &[Piece] = &[
 ];
 
 pub(super) const ROOM: &str = "general";
-pub(super) const N_PEERS: usize = 100;
+const N_PEERS: usize = 100;
 
 /// The handler.
 #[derive(Default)]
