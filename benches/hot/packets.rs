@@ -13,7 +13,7 @@ use super::{Piece, piece, repeat};
 pub(super) const PIECES: &[Piece] = &[
     piece(
         "event_decode",
-        "the text of an event that wants an ack (81 bytes), from the frame to owned arguments",
+        "the text of an event that wants an ack (74 bytes), from the frame to owned arguments",
         |times| decode(times, &event(Some(7)), Dialect::Json),
     ),
     piece(
