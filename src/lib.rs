@@ -231,6 +231,10 @@ pub use server::{Node, Nodes, Server, ServerBuilder};
 #[doc = include_str!("../docs/handlers.md")]
 struct HandlersGuide;
 
+#[cfg(doctest)]
+#[doc = include_str!("../docs/load-testing.md")]
+struct LoadTestingGuide;
+
 /// What most programs need: `use greenroom::prelude::*;`.
 pub mod prelude {
     pub use crate::config::Config;

@@ -8,6 +8,8 @@ use greenroom::protocol::socketio::{ArgsError, DecodeError};
 use greenroom::redis::LinkError;
 use greenroom::{EmitterError, Error, GcError};
 
+use super::bench::PlanError;
+
 /// Why a command ends badly. None of the texts has a password in it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -52,6 +54,20 @@ pub(crate) enum Failure {
         /// What the system says.
         source: io::Error,
     },
+    /// A file that was to be written.
+    #[error("cannot write {}", .path.display())]
+    Unwritten {
+        /// Its name.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A load cannot be made as it was asked for.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A load was made, and what came of it was printed.
+    #[error("not all clients were served, or not all messages came once")]
+    Bench,
     /// Nothing can be printed.
     #[error("cannot write to the standard output")]
     Output(#[source] io::Error),
@@ -76,13 +92,16 @@ impl Failure {
             | Self::Server(Error::Config(_))
             | Self::Args(_)
             | Self::Json(_)
-            | Self::File { .. } => true,
+            | Self::File { .. }
+            | Self::Unwritten { .. } => true,
+            Self::Plan(err) => err.is_of_the_command_line(),
             Self::Emitter(err) => !matches!(err, EmitterError::Redis(_)),
             Self::Server(_)
             | Self::Gc(_)
             | Self::Redis(_)
             | Self::Check
             | Self::Unwell { .. }
+            | Self::Bench
             | Self::Output(_) => false,
         }
     }

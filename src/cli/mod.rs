@@ -1,6 +1,7 @@
 //! The command line: what can be said on it, and the commands that are not the server.
 
 mod asks;
+mod bench;
 mod check;
 mod emit;
 mod failure;
@@ -58,6 +59,7 @@ enum Command {
     Sockets(asks::Sockets),
     Gc(gc::Gc),
     Healthcheck(healthcheck::Healthcheck),
+    Bench(bench::Bench),
     /// Print the version
     Version,
 }
@@ -96,6 +98,7 @@ impl CommandLine {
             Some(Command::Sockets(sockets)) => sockets.run(source),
             Some(Command::Healthcheck(healthcheck)) => healthcheck.run(&source),
             Some(Command::Gc(gc)) => gc.run(source),
+            Some(Command::Bench(bench)) => bench.run(),
             Some(Command::Version) => print(concat!("greenroom ", env!("CARGO_PKG_VERSION"))),
         }
     }
