@@ -1,28 +1,23 @@
 //! `greenroom bench` with TLS, over both transports, and who it believes.
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+mod authority;
 mod programs;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use authority::Authority;
 use programs::program::Program;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
 /// Writes a certificate for localhost, its key, and the authority that has signed it.
 fn certify(folder: &Path) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate().unwrap();
-    let root = params.self_signed(&ca_key).unwrap();
-    let issuer = Issuer::new(params, ca_key);
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let cert = params.signed_by(&key, &issuer).unwrap();
-    std::fs::write(folder.join("cert.pem"), cert.pem()).unwrap();
-    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
-    std::fs::write(folder.join("root.pem"), root.pem()).unwrap();
+    let authority = Authority::new();
+    let (cert, key) = authority.issue();
+    std::fs::write(folder.join("cert.pem"), cert).unwrap();
+    std::fs::write(folder.join("key.pem"), key).unwrap();
+    std::fs::write(folder.join("root.pem"), authority.certificate.pem()).unwrap();
 }
 
 /// Exit code and report of a run, whose clients believe in what is in a file.

@@ -1,6 +1,7 @@
 //! TLS: both transports inside it, certificates that are read again, and what is no TLS.
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+mod authority;
 mod support;
 
 use std::path::Path;
@@ -10,7 +11,6 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use greenroom::Server;
 use greenroom::config::{Carrier, Config};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use authority::Authority;
 use support::tcp::{Listening, Raw, http, listening};
 use support::{Hearing, counter, eventually, on_actix, within};
 
@@ -31,18 +32,13 @@ struct Certificate {
 
 impl Certificate {
     fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca_key = KeyPair::generate().unwrap();
-        let root = params.self_signed(&ca_key).unwrap();
-        let issuer = Issuer::new(params, ca_key);
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let cert = params.signed_by(&key, &issuer).unwrap();
+        let authority = Authority::new();
+        let root = &authority.certificate;
+        let (cert, key) = authority.issue();
         Self {
             root: root.der().clone(),
-            cert: cert.pem() + &root.pem(),
-            key: key.serialize_pem(),
+            cert: cert + &root.pem(),
+            key,
         }
     }
 

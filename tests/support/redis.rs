@@ -16,8 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
+
+#[path = "../authority/mod.rs"]
+mod authority;
+
+use authority::Authority;
 
 /// Nothing that is waited for takes longer, on a machine that has other work too.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -408,28 +412,17 @@ impl Certificates {
             fs::write(&path, text).unwrap();
             path
         };
-        let ca_key = KeyPair::generate().unwrap();
-        let mut ca_params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // A certificate with the name of its issuer would pass for one that signed itself.
-        let name = &mut ca_params.distinguished_name;
-        name.push(DnType::CommonName, "authority of the tests");
-        let ca_text = ca_params.self_signed(&ca_key).unwrap().pem();
-        let issuer = Issuer::new(ca_params, ca_key);
+        let authority = Authority::new();
         let issue = |name: &str| {
-            let key = KeyPair::generate().unwrap();
-            let params =
-                CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])
-                    .unwrap();
-            let certificate = params.signed_by(&key, &issuer).unwrap();
+            let (certificate, key) = authority.issue();
             (
-                write(&format!("{name}.crt"), certificate.pem()),
-                write(&format!("{name}.key"), key.serialize_pem()),
+                write(&format!("{name}.crt"), certificate),
+                write(&format!("{name}.key"), key),
             )
         };
         let (server, client) = (issue("server"), issue("client"));
         Self {
-            ca: write("ca.crt", ca_text),
+            ca: write("ca.crt", authority.certificate.pem()),
             server,
             client,
             _folder: folder,
