@@ -274,16 +274,21 @@ fn answers_of_clients_are_timed() {
             let client = Client::connect(&server).await.unwrap();
             clients.push((client, hearing.connected().await));
         }
-        let (begin, wait) = (Instant::now(), Duration::from_millis(60));
+        let wait = Duration::from_millis(60);
         let asked = server.root().emit_with_ack("all", ());
         let answering = async {
-            // They take their time.
+            let mut ids = Vec::new();
+            for (client, _) in &mut clients {
+                ids.push(client.next_event().await.unwrap().ack.unwrap());
+            }
+            // From when both have been asked, they take their time.
+            let begin = Instant::now();
             while begin.elapsed() < wait {
                 clients[0].0.emit("meanwhile", ()).await.unwrap();
                 hearing.event().await;
             }
-            for (client, _) in &mut clients {
-                answer(client).await;
+            for ((client, _), id) in clients.iter_mut().zip(ids) {
+                client.ack(id, 1).await.unwrap();
             }
         };
         let (answers, ()) = tokio::join!(within("answers", asked), answering);
