@@ -417,7 +417,7 @@ fn the_servers_of_a_cluster_tell_their_rooms_and_sockets() {
         );
     }
     // One alone, in words.
-    let (code, stdout, stderr) = run(&["sockets", "--redis", &url, ids[1]]);
+    let (code, stdout, stderr) = run(&["sockets", "--redis", &url, "--", ids[1]]);
     assert_eq!((code, &*stderr), (0, ""));
     assert_eq!(stdout.lines().count(), 1);
     assert!(stdout.starts_with(ids[1]), "{stdout}");

@@ -386,22 +386,25 @@ async fn play(way: Way) {
     let bytes = Value::Binary(vec![1, 2, 3].into());
     hears(&mut ann, "picture", &[text("x"), bytes]).await;
 
-    // Rooms.
-    let sent = emitter.to(&*ann_id).sockets_join(["red", "blue"]);
+    // Rooms. A name may begin with a minus: of the ids of sockets, one in 64 does.
+    let sent = emitter.to(&*ann_id).sockets_join(["-red", "-blue"]);
     stage
-        .say(&["--to", &ann_id, "--join", "red", "--join", "blue"], sent)
+        .say(
+            &["--to", &ann_id, "--join", "-red", "--join", "-blue"],
+            sent,
+        )
         .await;
-    let sent = emitter.to(&*bob_id).sockets_join("blue");
-    stage.say(&["--to", &bob_id, "--join", "blue"], sent).await;
-    let sent = emitter.to("red").emit("red", ());
-    stage.say(&["--to", "red", "red"], sent).await;
-    let sent = emitter.to(["red", "blue"]).emit("both", ());
+    let sent = emitter.to(&*bob_id).sockets_join("-blue");
+    stage.say(&["--to", &bob_id, "--join", "-blue"], sent).await;
+    let sent = emitter.to("-red").emit("red", ());
+    stage.say(&["--to", "-red", "red"], sent).await;
+    let sent = emitter.to(["-red", "-blue"]).emit("both", ());
     stage
-        .say(&["--to", "red", "both", "--to", "blue"], sent)
+        .say(&["--to", "-red", "both", "--to", "-blue"], sent)
         .await;
-    let sent = emitter.to("blue").except("red").emit("blue only", ());
+    let sent = emitter.to("-blue").except("-red").emit("blue only", ());
     stage
-        .say(&["--to", "blue", "--except", "red", "blue only"], sent)
+        .say(&["--to", "-blue", "--except", "-red", "blue only"], sent)
         .await;
     let sent = emitter.except(&*bob_id).emit("not bob", ());
     stage.say(&["--except", &bob_id, "not bob"], sent).await;
@@ -410,10 +413,10 @@ async fn play(way: Way) {
     hears(&mut ann, "not bob", &[]).await;
     hears(&mut bob, "both", &[]).await;
     hears(&mut bob, "blue only", &[]).await;
-    let sent = emitter.to("red").sockets_leave("blue");
-    stage.say(&["--to", "red", "--leave", "blue"], sent).await;
-    let sent = emitter.to("blue").emit("left", ());
-    stage.say(&["--to", "blue", "left"], sent).await;
+    let sent = emitter.to("-red").sockets_leave("-blue");
+    stage.say(&["--to", "-red", "--leave", "-blue"], sent).await;
+    let sent = emitter.to("-blue").emit("left", ());
+    stage.say(&["--to", "-blue", "left"], sent).await;
     let sent = emitter.emit("all", ());
     stage.say(&["all"], sent).await;
     hears(&mut ann, "all", &[]).await;
@@ -432,12 +435,12 @@ async fn play(way: Way) {
     assert_eq!((&*name, &*told.0, told.1), ("forget", "everything", 1));
 
     // The end.
-    let sent = emitter.to("red").disconnect_sockets(false);
-    stage.say(&["--to", "red", "--disconnect"], sent).await;
+    let sent = emitter.to("-red").disconnect_sockets(false);
+    stage.say(&["--to", "-red", "--disconnect"], sent).await;
     ann.disconnected().await.unwrap();
-    let sent = emitter.to("blue").disconnect_sockets(true);
+    let sent = emitter.to("-blue").disconnect_sockets(true);
     stage
-        .say(&["--to", "blue", "--disconnect", "--close"], sent)
+        .say(&["--to", "-blue", "--disconnect", "--close"], sent)
         .await;
     bob.disconnected().await.unwrap();
     // Nobody told this one anything since.

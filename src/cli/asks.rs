@@ -28,7 +28,7 @@ pub(super) struct Rooms {
 /// Servers are asked through Redis; those that do not answer in time are counted on the standard error.
 #[derive(Debug, Args)]
 pub(super) struct Sockets {
-    /// Only those in this room, or with this id; may be repeated
+    /// Only those in this room, or with this id; may be repeated. One that begins with a minus follows `--`
     #[arg(value_name = "ROOM")]
     rooms: Vec<String>,
     /// The namespace

@@ -45,11 +45,12 @@ pub(super) struct Emit {
     /// The namespace
     #[arg(long, value_name = "NAME", default_value = "/")]
     nsp: String,
+    // Of the ids of sockets, one in 64 begins with a minus.
     /// Only to the sockets in this room, or with this id; may be repeated
-    #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new())]
+    #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new(), allow_hyphen_values = true)]
     to: Vec<String>,
     /// Without the sockets in this room, or with this id; may be repeated
-    #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new())]
+    #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new(), allow_hyphen_values = true)]
     except: Vec<String>,
     /// Not to clients that cannot take it at once
     #[arg(long, conflicts_with_all = ORDERS)]
@@ -61,10 +62,10 @@ pub(super) struct Emit {
     #[arg(long, conflicts_with_all = ORDERS, conflicts_with = "binary")]
     binary_stdin: bool,
     /// No event: make the sockets join this room; may be repeated
-    #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new())]
+    #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new(), allow_hyphen_values = true)]
     join: Vec<String>,
     /// No event: make the sockets leave this room; may be repeated
-    #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new())]
+    #[arg(long, value_name = "ROOM", value_parser = NonEmpty::new(), allow_hyphen_values = true)]
     leave: Vec<String>,
     /// No event: disconnect the sockets from the namespace
     #[arg(long)]
