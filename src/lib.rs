@@ -113,8 +113,9 @@
 //!
 //! ## Two carriers
 //!
-//! *Direct*: [`Server::run`] takes the TCP stream over after the handshake; an upgrade that lands on another
-//! worker moves its stream to the session. *Mounted*: inside anybody's `App`, actix-web keeps the stream,
+//! *Direct*: the listener of [`Server::run`] reads requests to the engine itself (`http/connection`), answers polls, and
+//! keeps the TCP stream of a WebSocket; an upgrade that lands on another worker moves its stream to the session. What is
+//! not for the engine, or not plain, goes to actix-http with its connection: of a poll, a half of what the process did was there. *Mounted*: inside anybody's `App`, actix-web keeps the stream,
 //! and the response body is the outbox. Both decode with [`protocol::websocket`]. The frames of a mounted
 //! connection reach the session in messages, one chunk at a time, because its stream may be polled on
 //! another worker. `actix_web_actors` answers the mounted handshake; its codec is not used, since it hides
@@ -173,7 +174,7 @@
 //! ## What is hot
 //!
 //! `Reader::decode`, `Session::packet`, `Session::event`, `Space::select`, `Hub::fan_out`, `Seat::push`,
-//! `Seat::flush`, `Direct::poll_read`, `Direct::write`; in a cluster `adapter::encode`, `Publications::push`,
+//! `Seat::flush`, `Direct::poll_read`, `Direct::write`; for polls `Head::take` and `Wire::write`; in a cluster `adapter::encode`, `Publications::push`,
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. `benches/` counts them, in instructions; the figures are in `docs/performance.md`. The socket write is most of a delivery:
 //! elsewhere clarity wins.

@@ -139,6 +139,28 @@ impl Direct {
         })
     }
 
+    /// Writes a few bytes and a few more, as many as the socket takes now: how many that were.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub(crate) fn try_write(&self, first: &[u8], then: &[u8]) -> io::Result<usize> {
+        let written = if then.is_empty() {
+            self.0.try_write(first)
+        } else {
+            self.0
+                .try_write_vectored(&[IoSlice::new(first), IoSlice::new(then)])
+        };
+        match written {
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            written => written,
+        }
+    }
+
+    /// The stream, for another owner. `None` if somebody else has it too.
+    pub(crate) fn into_stream(self: Rc<Self>) -> Option<TcpStream> {
+        Rc::into_inner(self).map(|direct| direct.0)
+    }
+
     /// Waits until the socket takes more.
     pub(crate) async fn writable(&self) -> io::Result<()> {
         self.0.writable().await

@@ -105,6 +105,7 @@ impl Encrypting {
     }
 }
 
-fn closed() -> DispatchError {
+/// What the HTTP server is told of a connection that it does not get.
+pub(super) fn closed() -> DispatchError {
     DispatchError::Io(std::io::ErrorKind::ConnectionAborted.into())
 }

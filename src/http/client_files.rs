@@ -27,6 +27,7 @@ use tokio::sync::OnceCell;
 use super::{
     compression::Encoding,
     cors::{CorsNow, vary},
+    headers::Headers,
 };
 
 /// The files that are served, and no other of the folder.
@@ -110,14 +111,14 @@ impl ClientFiles {
         let cors = self.shared.cors.get().clone();
         let cors = cors.as_deref();
         if let Some(cors) = cors.filter(|_| method == Method::OPTIONS) {
-            return cors.preflight(request);
+            return cors.preflight(Headers::Map(request)).into();
         }
         let mut response = match self.shared.file(name).await {
             Ok(file) => file.answer(name, request).await,
             Err(err) => unavailable(name, &err),
         };
         if let Some(cors) = cors {
-            cors.decorate(request, response.headers_mut());
+            cors.decorate(Headers::Map(request), response.headers_mut());
         }
         response
     }
@@ -160,7 +161,10 @@ impl ClientFile {
         let mut response = if self.is_known_to(request) {
             HttpResponse::NotModified().finish()
         } else {
-            match self.content(name, Encoding::accepted(request)).await {
+            match self
+                .content(name, Encoding::accepted(Headers::Map(request)))
+                .await
+            {
                 Ok(response) => response,
                 Err(err) => return HttpResponse::from_error(err),
             }

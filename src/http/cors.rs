@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use actix_web::{
-    HttpResponse,
-    http::{
-        StatusCode,
-        header::{
-            ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
-            ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-            ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-            CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
-        },
+use actix_web::http::{
+    StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+        ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_LENGTH, HeaderMap,
+        HeaderName, HeaderValue, ORIGIN, VARY,
     },
 };
 use arc_swap::{ArcSwapOption, Guard};
 
+use super::headers::Headers;
+use super::reply::Reply;
 use crate::config::{CorsConfig, Origins, origin_parts};
 
 /// The policy of `[cors]`, with every header that does not depend on the request made once.
@@ -84,7 +83,7 @@ impl Cors {
     }
 
     /// Adds to a response what lets pages of allowed origins read it.
-    pub(crate) fn decorate(&self, request: &HeaderMap, response: &mut HeaderMap) {
+    pub(crate) fn decorate(&self, request: Headers<'_>, response: &mut HeaderMap) {
         self.set_origin(request, response);
         set(
             response,
@@ -94,13 +93,13 @@ impl Cors {
     }
 
     /// The answer to a request of the method `OPTIONS`, which never reaches the endpoint.
-    pub(crate) fn preflight(&self, request: &HeaderMap) -> HttpResponse {
-        let mut response = HttpResponse::new(self.success);
-        self.set_preflight(request, response.headers_mut());
-        response
+    pub(crate) fn preflight(&self, request: Headers<'_>) -> Reply {
+        let mut reply = Reply::new(self.success);
+        self.set_preflight(request, &mut reply.headers);
+        reply
     }
 
-    fn set_preflight(&self, request: &HeaderMap, response: &mut HeaderMap) {
+    fn set_preflight(&self, request: Headers<'_>, response: &mut HeaderMap) {
         self.set_origin(request, response);
         set(response, ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
         let allowed_headers = self.allowed_headers.clone().or_else(|| {
@@ -108,7 +107,7 @@ impl Cors {
             request
                 .get(ACCESS_CONTROL_REQUEST_HEADERS)
                 .filter(|asked| !asked.is_empty())
-                .cloned()
+                .and_then(echoed)
         });
         set(response, ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers);
         set(response, ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
@@ -125,18 +124,20 @@ impl Cors {
         );
     }
 
-    fn set_origin(&self, request: &HeaderMap, response: &mut HeaderMap) {
+    fn set_origin(&self, request: Headers<'_>, response: &mut HeaderMap) {
         let asked = request.get(ORIGIN);
-        let origin = match &self.origin {
-            Allowed::Always(origin) => Some(origin),
-            Allowed::Reflect => asked,
-            Allowed::List(list) => asked.filter(|asked| {
-                asked
-                    .to_str()
-                    .is_ok_and(|asked| list.iter().any(|allowed| is_match(allowed, asked)))
-            }),
+        let is_listed = |list: &[String], asked: &[u8]| {
+            std::str::from_utf8(asked)
+                .is_ok_and(|asked| list.iter().any(|allowed| is_match(allowed, asked)))
         };
-        set(response, ACCESS_CONTROL_ALLOW_ORIGIN, origin.cloned());
+        let origin = match &self.origin {
+            Allowed::Always(origin) => Some(origin.clone()),
+            Allowed::Reflect => asked.and_then(echoed),
+            Allowed::List(list) => asked
+                .filter(|asked| is_listed(list, asked))
+                .and_then(echoed),
+        };
+        set(response, ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         // A cache must not give the answer for one origin to another.
         if !matches!(&self.origin, Allowed::Always(origin) if origin == "*") {
             vary(response, "Origin");
@@ -200,6 +201,11 @@ fn set(response: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
     }
 }
 
+/// What a request says, said back.
+fn echoed(asked: &[u8]) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(asked).ok()
+}
+
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text)
         .expect("validated settings, and headers that are set already, are plain ASCII")
@@ -213,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    type Headers = BTreeMap<String, String>;
+    type Plain = BTreeMap<String, String>;
 
     fn config(options: &Value) -> CorsConfig {
         let texts = |value: &Value| -> Option<Vec<String>> {
@@ -245,14 +251,14 @@ mod tests {
         config
     }
 
-    fn map(headers: &Headers) -> HeaderMap {
+    fn map(headers: &Plain) -> HeaderMap {
         headers
             .iter()
             .map(|(name, text)| (HeaderName::try_from(name).unwrap(), value(text)))
             .collect()
     }
 
-    fn plain(headers: &HeaderMap) -> Headers {
+    fn plain(headers: &HeaderMap) -> Plain {
         headers
             .iter()
             .map(|(name, text)| (name.to_string(), text.to_str().unwrap().to_owned()))
@@ -266,10 +272,10 @@ mod tests {
             let (options, method, request, set, status, expected): (
                 Value,
                 String,
-                Headers,
-                Headers,
+                Plain,
+                Plain,
                 Value,
-                Headers,
+                Plain,
             ) = serde_json::from_str(line).unwrap();
             let request = map(&request);
             let mut response = map(&set);
@@ -281,8 +287,8 @@ mod tests {
                 "{line}"
             );
             match (&cors, preflight) {
-                (_, Some(cors)) => cors.set_preflight(&request, &mut response),
-                (Some(cors), None) => cors.decorate(&request, &mut response),
+                (_, Some(cors)) => cors.set_preflight(Headers::Map(&request), &mut response),
+                (Some(cors), None) => cors.decorate(Headers::Map(&request), &mut response),
                 (None, None) => {}
             }
             assert_eq!(plain(&response), expected, "{line}");
@@ -296,9 +302,10 @@ mod tests {
             origins: Origins::Any,
             ..CorsConfig::default()
         };
-        let response = Cors::new(&config).unwrap().preflight(&HeaderMap::new());
-        assert_eq!(response.status(), StatusCode::NO_CONTENT);
-        assert_eq!(response.headers().get(CONTENT_LENGTH).unwrap(), "0");
+        let none = HeaderMap::new();
+        let reply = Cors::new(&config).unwrap().preflight(Headers::Map(&none));
+        assert_eq!(reply.status, StatusCode::NO_CONTENT);
+        assert_eq!(reply.headers.get(CONTENT_LENGTH).unwrap(), "0");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix_http::ConnectionType;
 use actix_web::error::PayloadError;
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
@@ -12,6 +12,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::oneshot;
 
 use super::compression::Encoding;
+use super::reply::Reply;
 use super::request::Facts;
 use super::{Endpoint, upgrade};
 use crate::hub::{self, PollReply, Polling};
@@ -31,30 +32,25 @@ pub(super) async fn mounted(
     if upgrade::is_upgrade(request.headers()) {
         return upgrade::mounted(&request, payload, &endpoint).await;
     }
-    serve(&Facts::of_app(&request), payload, &endpoint).await
+    serve(&Facts::of_app(&request), payload, &endpoint)
+        .await
+        .into()
 }
 
 /// Everything under the path of the engine but WebSockets.
-pub(super) async fn serve(
-    facts: &Facts<'_>,
-    payload: impl Body,
-    endpoint: &Endpoint,
-) -> HttpResponse {
+pub(super) async fn serve(facts: &Facts<'_>, payload: impl Body, endpoint: &Endpoint) -> Reply {
     if *facts.method == Method::OPTIONS
         && let Some(cors) = &*endpoint.shared.cors().get()
     {
-        return cors.preflight(facts.head.headers);
+        return cors.preflight(facts.headers);
     }
-    let mut response = match answer(facts, payload, endpoint).await {
-        Ok(response) => response,
+    let mut reply = match answer(facts, payload, endpoint).await {
+        Ok(reply) => reply,
         Err(err) => refusal(facts, endpoint, &err),
     };
-    if endpoint.shared.is_ending.load(Ordering::Relaxed) {
-        // Balancers keep no connection that would break under the next request.
-        let head = response.head_mut();
-        head.set_connection_type(ConnectionType::Close);
-    }
-    response
+    // Balancers keep no connection that would break under the next request.
+    reply.is_last |= endpoint.shared.is_ending.load(Ordering::Relaxed);
+    reply
 }
 
 /// The body of a request.
@@ -62,7 +58,7 @@ pub(super) trait Body: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
 
 impl<T: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Body for T {}
 
-fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> HttpResponse {
+fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> Reply {
     endpoint.shared.metrics.count_refused(err.code());
     log::debug!(
         "a request is refused code={} why={}",
@@ -70,22 +66,26 @@ fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> Http
         err.cause()
     );
     let status = StatusCode::from_u16(err.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = HttpResponse::build(status);
+    let mut reply = Reply::new(status).body("application/json", err.body());
     if let Some(seconds) = err.retry_after() {
-        response.insert_header((header::RETRY_AFTER, seconds));
+        reply.headers.insert(header::RETRY_AFTER, seconds.into());
     }
-    let mut response = response.content_type("application/json").body(err.body());
     if let Some(cors) = &*endpoint.shared.cors().get() {
-        cors.decorate(facts.head.headers, response.headers_mut());
+        cors.decorate(facts.headers, &mut reply.headers);
     }
-    response
+    reply
+}
+
+/// A response that says all in its status.
+fn bare(status: StatusCode) -> Reply {
+    Reply::new(status)
 }
 
 async fn answer(
     facts: &Facts<'_>,
     payload: impl Body,
     endpoint: &Endpoint,
-) -> Result<HttpResponse, HandshakeError> {
+) -> Result<Reply, HandshakeError> {
     let query = Query::parse(facts.query);
     let (admission, sid) = endpoint.verify(facts, &query, false).await?;
     match (admission, sid) {
@@ -98,7 +98,7 @@ async fn answer(
         (Admission::Session(_), Some(sid)) if *facts.method == Method::POST => {
             post(facts, payload, &query, endpoint, sid).await
         }
-        (Admission::Session(_), Some(_)) => Ok(HttpResponse::InternalServerError().finish()),
+        (Admission::Session(_), Some(_)) => Ok(bare(StatusCode::INTERNAL_SERVER_ERROR)),
     }
 }
 
@@ -107,7 +107,7 @@ async fn open(
     facts: &Facts<'_>,
     query: &Query<'_>,
     endpoint: &Endpoint,
-) -> Result<HttpResponse, HandshakeError> {
+) -> Result<Reply, HandshakeError> {
     let shared = &endpoint.shared;
     let handshake = facts.remember(&endpoint.shared, query);
     shared.admit_address(&handshake)?;
@@ -118,7 +118,8 @@ async fn open(
     }
     let version = query.version(shared.config.engine.allow_eio3)?;
     if !shared.admit_connection(&handshake) {
-        return Ok(HttpResponse::ServiceUnavailable().body(shared.why_refused()));
+        let reply = bare(StatusCode::SERVICE_UNAVAILABLE);
+        return Ok(reply.body("text/plain; charset=utf-8", shared.why_refused()));
     }
     let hub = hub::here(shared);
     let sid = Sid::generate(&shared.sid_prefix, hub.borrow().index);
@@ -144,30 +145,31 @@ fn respond(
     facts: &Facts<'_>,
     endpoint: &Endpoint,
     query: &Query<'_>,
-    reply: PollReply,
+    polled: PollReply,
     sid: Option<&str>,
-) -> HttpResponse {
+) -> Reply {
     let compression = &endpoint.shared.config.engine.http_compression;
-    let content_type = reply.payload.content_type();
-    let body = match (reply.payload, query.jsonp()) {
+    let content_type = polled.payload.content_type();
+    let body = match (polled.payload, query.jsonp()) {
         (EncodedPayload::Text(text), Some(index)) => Bytes::from(encode_jsonp(index, &text)),
         (payload, _) => payload.into_bytes(),
     };
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::CONTENT_TYPE, content_type));
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
-    let encoding = (compression.enabled && reply.compress && body.len() >= compression.threshold)
-        .then(|| Encoding::accepted(facts.head.headers))
+    let encoding = (compression.enabled && polled.compress && body.len() >= compression.threshold)
+        .then(|| Encoding::accepted(facts.headers))
         .flatten();
-    let mut response = match encoding {
+    let reply = Reply::new(StatusCode::OK).not_stored();
+    let mut reply = match encoding {
         Some(encoding) => {
-            response.insert_header((header::CONTENT_ENCODING, encoding.name()));
-            response.body(encoding.compress(&body, compression.level))
+            let body = encoding.compress(&body, compression.level);
+            let mut reply = reply.body(content_type, body);
+            let name = HeaderValue::from_static(encoding.name());
+            reply.headers.insert(header::CONTENT_ENCODING, name);
+            reply
         }
-        None => response.body(body),
+        None => reply.body(content_type, body),
     };
-    endpoint.decorate(response.headers_mut(), &facts.head, sid);
-    response
+    endpoint.decorate_reply(&mut reply, facts, sid);
+    reply
 }
 
 /// Tells a session, unless disarmed, that a request of its client ended before its time.
@@ -206,7 +208,7 @@ async fn poll(
     query: &Query<'_>,
     endpoint: &Endpoint,
     sid: Sid,
-) -> Result<HttpResponse, HandshakeError> {
+) -> Result<Reply, HandshakeError> {
     // Made before the receiver, so dropped after it: the session then sees that nobody waits.
     let aborted = Aborted {
         endpoint,
@@ -220,7 +222,7 @@ async fn poll(
     match answer {
         Ok(PollAnswer::Payload(reply)) => Ok(respond(facts, endpoint, query, reply, None)),
         Ok(PollAnswer::Refused(err)) => Err(err),
-        Ok(PollAnswer::Overlap) => Ok(HttpResponse::BadRequest().finish()),
+        Ok(PollAnswer::Overlap) => Ok(bare(StatusCode::BAD_REQUEST)),
         Err(_) => Err(HandshakeError::UnknownSid),
     }
 }
@@ -231,14 +233,14 @@ async fn post(
     query: &Query<'_>,
     endpoint: &Endpoint,
     sid: Sid,
-) -> Result<HttpResponse, HandshakeError> {
+) -> Result<Reply, HandshakeError> {
     let (answer, answered) = oneshot::channel();
     endpoint.ask(&sid, Polling::PostBegins(answer));
     let ended = match answered.await {
         Ok(PostAnswer::Begun(ended)) => ended,
         Ok(PostAnswer::Refused(err)) => return Err(err),
         Ok(PostAnswer::Overlap | PostAnswer::Done) => {
-            return Ok(HttpResponse::BadRequest().finish());
+            return Ok(bare(StatusCode::BAD_REQUEST));
         }
         Err(_) => return Err(HandshakeError::UnknownSid),
     };
@@ -254,10 +256,10 @@ async fn post(
     let complete = async {
         while let Some(chunk) = payload.next().await {
             let Ok(chunk) = chunk else {
-                return Err(HttpResponse::BadRequest().finish());
+                return Err(bare(StatusCode::BAD_REQUEST));
             };
             if body.len() + chunk.len() > limit {
-                return Err(HttpResponse::PayloadTooLarge().force_close().finish());
+                return Err(bare(StatusCode::PAYLOAD_TOO_LARGE).last());
             }
             body.extend_from_slice(&chunk);
         }
@@ -269,28 +271,24 @@ async fn post(
             biased;
             complete = complete => complete,
             // The session has ended: its other requests do not wait for this body.
-            _ = ended => Err(HttpResponse::BadRequest().force_close().finish()),
+            _ = ended => Err(bare(StatusCode::BAD_REQUEST).last()),
         }
     };
     match tokio::time::timeout(limit, complete).await {
         Ok(Ok(())) => {}
-        Ok(Err(response)) => {
-            let is_too_large = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        Ok(Err(reply)) => {
+            let is_too_large = reply.status == StatusCode::PAYLOAD_TOO_LARGE;
             aborted.then = Some(Then::PostAborted { is_too_large });
-            return Ok(response);
+            return Ok(reply);
         }
         Err(_) => {
             endpoint.shared.metrics.count(Counter::IncompletePacket);
             log::debug!("a post is refused sid={sid} why=its body did not become complete in time");
-            return Ok(HttpResponse::RequestTimeout().force_close().finish());
+            return Ok(bare(StatusCode::REQUEST_TIMEOUT).last());
         }
     }
     aborted.disarm();
-    let content_type = facts
-        .head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let content_type = facts.headers.text(header::CONTENT_TYPE);
     let is_binary = body_is_binary(content_type);
     let body = match jsonp_body(query.jsonp(), is_binary, body.freeze()) {
         Some(body) => body,
@@ -315,17 +313,15 @@ async fn post(
         Ok(PostAnswer::Done) => {}
         Ok(PostAnswer::Refused(err)) => return Err(err),
         Ok(PostAnswer::Overlap | PostAnswer::Begun(_)) | Err(_) => {
-            return Ok(HttpResponse::BadRequest().finish());
+            return Ok(bare(StatusCode::BAD_REQUEST));
         }
     }
-    let mut response = HttpResponse::Ok();
     // Not text/plain, which some browsers offer to download.
-    response
-        .insert_header((header::CONTENT_TYPE, "text/html"))
-        .insert_header((header::CACHE_CONTROL, "no-store"));
-    let mut response = response.body("ok");
-    endpoint.decorate(response.headers_mut(), &facts.head, None);
-    Ok(response)
+    let mut reply = Reply::new(StatusCode::OK)
+        .not_stored()
+        .body("text/html", "ok");
+    endpoint.decorate_reply(&mut reply, facts, None);
+    Ok(reply)
 }
 
 fn jsonp_body(jsonp: Option<JsonpIndex>, is_binary: bool, body: Bytes) -> Option<Bytes> {

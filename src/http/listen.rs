@@ -1,6 +1,7 @@
-//! The listener of our own: HTTP by actix-http, WebSockets taken over after the handshake.
+//! The listener of our own: what is for the engine is read and answered by [`super::connection`], the rest by actix-http.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,12 +15,13 @@ use actix_server::{ServerBuilder, ServerServiceFactory};
 use actix_service::{Service, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::web::ServiceConfig;
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpResponse, HttpServer};
 use futures_util::future::Either;
 use tokio_rustls::server::TlsStream;
 
-use super::accept::{Encrypting, Entrance};
+use super::accept::{Encrypting, Entrance, closed};
 use super::arrivals::{Arrivals, Silent};
+use super::connection::{Ends, Front, HandedOn};
 use super::monitor::Watch;
 use super::request::Facts;
 use super::tls::{Certificates, Encrypted};
@@ -178,24 +180,38 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             ..
         } = self;
         let head_timeout = head_timeout(&servers);
+        let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
         let arrivals = Arrivals::new(servers[0].clone(), head_timeout);
         let server = actix_server::Server::build();
         let ends = server.graceful_shutdown_signal();
         let factory = move || {
-            let (arrivals, ends) = (arrivals.clone(), ends.clone());
+            let ends = ends.clone();
             let entrance = Entrance::new(servers[0].clone(), arrivals.clone());
             let endpoints: Rc<[Endpoint]> = servers
                 .iter()
                 .map(|server| Endpoint::new(server.shared()))
                 .collect();
             let app = App::new().configure(Self::app(&servers, watch_here.as_ref(), &routes));
+            let front = Rc::new(Front {
+                endpoints: Rc::clone(&endpoints),
+                arrivals: arrivals.clone(),
+                heartbeat,
+                ends: Ends::heard_by({
+                    let ends = ends.clone();
+                    async move { ends.notified().await }
+                }),
+            });
             let serving = Rc::clone(&endpoints);
-            let take_over = move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
+            let take_over = move |(request, framed): (Request, Framed<HandedOn, h1::Codec>)| {
                 spoken(request.conn_data());
                 let endpoints = Rc::clone(&endpoints);
                 let parts = framed.into_parts();
                 async move {
-                    taken_over(&endpoints, request, parts.io, parts.read_buf.to_vec()).await;
+                    let (stream, rest) = parts.io.into_parts();
+                    let early = [&parts.read_buf[..], &rest].concat();
+                    let facts = Facts::of_listener(&request);
+                    let stream = Direct::new(stream);
+                    upgrade::taken_over(&endpoints, request.path(), &facts, stream, early).await;
                     Ok::<_, Infallible>(())
                 }
             };
@@ -222,11 +238,25 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 })
                 .client_request_timeout(head_timeout)
                 .h1_allow_half_closed(false)
-                .tcp_nodelay(true)
-                .on_connect_ext(move |stream, data| arrivals.arrived(stream, data))
+                .on_connect_ext(|stream: &HandedOn, data| {
+                    if let Some(silent) = stream.take_silent() {
+                        data.insert(silent);
+                    }
+                })
                 .upgrade(take_over)
                 .h1(past_app);
-            fn_service(move |stream| Rc::clone(&entrance).enter(stream)).and_then(http)
+            let serve = move |(stream, peer): (TcpStream, Option<SocketAddr>)| {
+                let front = Rc::clone(&front);
+                async move {
+                    match front.serve(stream, peer).await {
+                        Some(handed_on) => Ok((handed_on, peer)),
+                        None => Err(closed()),
+                    }
+                }
+            };
+            fn_service(move |stream| Rc::clone(&entrance).enter(stream))
+                .and_then(fn_service(serve))
+                .and_then(http)
         };
         opening.serve(server, factory).await
     }
@@ -351,8 +381,8 @@ async fn serve(
     else {
         return Ok(Response::not_found());
     };
-    let response = engine::serve(&Facts::of_listener(&request), payload, endpoint).await;
-    Ok(response.into())
+    let reply = engine::serve(&Facts::of_listener(&request), payload, endpoint).await;
+    Ok(HttpResponse::from(reply).into())
 }
 
 /// Any other request.
@@ -365,23 +395,4 @@ where
 {
     let response = app.call(request);
     async move { Ok(response.await?.into()) }
-}
-
-/// A request that wants to leave HTTP, and its connection.
-async fn taken_over(endpoints: &[Endpoint], request: Request, stream: TcpStream, early: Vec<u8>) {
-    let path = request.path();
-    let raw = endpoints.iter().find_map(|endpoint| {
-        let mut routes = endpoint.shared.websockets.iter();
-        Some((endpoint, routes.find(|route| route.path == path)?))
-    });
-    if let Some((endpoint, route)) = raw {
-        return upgrade::direct_raw(endpoint, route, &request, stream, early);
-    }
-    match endpoints.iter().find(|endpoint| endpoint.is_at(path)) {
-        Some(endpoint) => upgrade::direct(endpoint, request, stream, early).await,
-        None => {
-            let answer = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-            Direct::new(stream).end(vec![answer.into()], true);
-        }
-    }
 }

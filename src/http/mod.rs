@@ -4,10 +4,12 @@ mod accept;
 mod arrivals;
 pub(crate) mod client_files;
 pub(crate) mod compression;
+mod connection;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod ending;
 pub(crate) mod engine;
+mod headers;
 mod internal;
 pub(crate) mod listen;
 pub(crate) mod monitor;
@@ -15,6 +17,7 @@ pub(crate) mod origin;
 pub(crate) mod pages;
 pub(crate) mod proxies;
 mod proxy_protocol;
+mod reply;
 pub(crate) mod request;
 pub(crate) mod stray;
 mod systemd;
@@ -26,7 +29,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{self, ServiceConfig};
 
 use crate::error::Refusal;
@@ -40,6 +43,7 @@ use crate::server::Shared;
 use crate::session::Command;
 use client_files::ClientFiles;
 use cookie::SidCookie;
+use reply::Reply;
 use request::Facts;
 
 /// Changes the headers of a response; gets the request that the response answers.
@@ -164,12 +168,11 @@ impl Endpoint {
             None => None,
             Some(sid) => Some(sid.parse().map_err(|()| HandshakeError::UnknownSid)?),
         };
-        let headers = facts.head.headers;
         let admission = verify(&Request {
             query,
             method: facts.method.as_str(),
             is_upgrade,
-            origin: headers.get(header::ORIGIN).map(HeaderValue::as_bytes),
+            origin: facts.headers.get(header::ORIGIN),
             enabled: shared.transports(),
             // Whether it is there, and on which transport, its own worker will say.
             session: sid.map(|_| Transport::Polling),
@@ -184,36 +187,50 @@ impl Endpoint {
     /// It may not.
     pub(crate) fn check_origin(&self, facts: &Facts<'_>) -> Result<(), HandshakeError> {
         let shared = &self.shared;
-        let headers = facts.head.headers;
+        let headers = facts.headers;
         let is_proxied = || {
             let proxies = &shared.config.security.trusted_proxies;
             facts
                 .peer
                 .is_some_and(|peer| proxies::is_trusted(proxies, peer.ip()))
         };
-        if !headers.contains_key(header::ORIGIN) || shared.origins().allow(headers, is_proxied()) {
+        if headers.get(header::ORIGIN).is_none() || shared.origins().allow(headers, is_proxied()) {
             return Ok(());
         }
         shared.metrics.count(Counter::OriginRefused);
         log::debug!(
             "an origin is refused origin={:?} host={:?}",
-            headers.get(header::ORIGIN),
-            headers.get(header::HOST),
+            headers.text(header::ORIGIN),
+            headers.text(header::HOST),
         );
         Err(HandshakeError::OriginNotAllowed)
     }
 
+    /// As [`Endpoint::decorate`]; a hook of the program sees all headers of the response.
+    pub(crate) fn decorate_reply(&self, reply: &mut Reply, facts: &Facts<'_>, sid: Option<&str>) {
+        let hooks = &self.shared.hooks;
+        let headers = if hooks.headers.is_some() || hooks.initial_headers.is_some() {
+            reply.all_headers()
+        } else {
+            &mut reply.headers
+        };
+        self.decorate(headers, facts, sid);
+    }
+
     /// Adds to a response what the configuration and the program want there. `sid`: the response is the
     /// first of this session.
-    pub(crate) fn decorate(
-        &self,
-        response: &mut HeaderMap,
-        request: &RequestHead<'_>,
-        sid: Option<&str>,
-    ) {
+    pub(crate) fn decorate(&self, response: &mut HeaderMap, facts: &Facts<'_>, sid: Option<&str>) {
         if let Some(cors) = &*self.shared.cors().get() {
-            cors.decorate(request.headers, response);
+            cors.decorate(facts.headers, response);
         }
+        let run = |hook: &BoxedHook, response: &mut HeaderMap| {
+            let headers = facts.headers.to_map();
+            let request = RequestHead {
+                headers: &headers,
+                url: facts.url,
+            };
+            hook(response, &request);
+        };
         if let Some(sid) = sid {
             if let Some(cookie) = &self.cookie
                 && let Ok(value) = cookie.for_sid(sid).parse()
@@ -221,11 +238,11 @@ impl Endpoint {
                 response.append(header::SET_COOKIE, value);
             }
             if let Some(hook) = &self.shared.hooks.initial_headers {
-                hook(response, request);
+                run(hook, response);
             }
         }
         if let Some(hook) = &self.shared.hooks.headers {
-            hook(response, request);
+            run(hook, response);
         }
     }
 }

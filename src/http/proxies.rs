@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::X_FORWARDED_FOR;
 use ipnet::IpNet;
+
+use super::headers::Headers;
 
 /// Whether the word of this peer is taken.
 pub(crate) fn is_trusted(proxies: &[IpNet], peer: IpAddr) -> bool {
@@ -16,16 +18,13 @@ pub(crate) fn is_trusted(proxies: &[IpNet], peer: IpAddr) -> bool {
 ///
 /// Each proxy adds the address that it sees to the end, so what stands before the word of the last believed one is what
 /// its client claims. `X-Real-IP` and `Forwarded` are not read: two sources could contradict each other.
-pub(crate) fn client(proxies: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub(crate) fn client(proxies: &[IpNet], peer: IpAddr, headers: Headers<'_>) -> IpAddr {
     let mut client = peer.to_canonical();
     if !is_trusted(proxies, client) {
         return client;
     }
-    let lines: Vec<_> = headers.get_all("x-forwarded-for").collect();
-    let words = lines
-        .iter()
-        .rev()
-        .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    let lines = headers.get_all(X_FORWARDED_FOR).rev();
+    let words = lines.flat_map(|line| line.rsplit(|byte| *byte == b','));
     for word in words {
         // What is no address was not written by a proxy that can be followed further.
         let Some(address) = std::str::from_utf8(word).ok().and_then(address) else {
@@ -57,7 +56,7 @@ fn address(word: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
 
@@ -100,7 +99,7 @@ mod tests {
             for line in lines {
                 headers.append(name.clone(), HeaderValue::from_str(line).unwrap());
             }
-            let client = client(&proxies, peer.parse().unwrap(), &headers);
+            let client = client(&proxies, peer.parse().unwrap(), Headers::Map(&headers));
             assert_eq!(client.to_string(), expected, "{peer} {lines:?}");
         }
     }

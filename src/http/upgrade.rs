@@ -1,22 +1,22 @@
 //! WebSocket handshakes, on both carriers.
 
 use std::fmt::Write;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_http::Request as HttpHead;
-use actix_rt::net::TcpStream;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::Endpoint;
 use super::arrivals::TOO_MANY;
+use super::headers::Headers;
 use super::request::Facts;
 use crate::carrier;
 use crate::carrier::raw::{self, Io, WebSocketRoute};
-use crate::carrier::{Direct, direct, mounted};
+use crate::carrier::{Direct, mounted};
 use crate::hub;
 use crate::metrics::Counter;
 use crate::namespace::Handshake;
@@ -63,24 +63,10 @@ struct Admitted {
 /// Everything that may refuse a WebSocket, in the order of the reference.
 async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, HandshakeError> {
     let shared = &endpoint.shared;
-    let headers = facts.head.headers;
     let query = Query::parse(facts.query);
     let (admission, sid) = endpoint.verify(facts, &query, true).await?;
-    let accept_key = websocket::accept_upgrade(|name| {
-        headers
-            .get_all(HeaderName::from_static(name))
-            .map(HeaderValue::as_bytes)
-    })
-    .map_err(|_| HandshakeError::BadRequest(BadRequest::MissingUpgrade))?;
-    let negotiated = if shared.config.engine.per_message_deflate.enabled {
-        let offers = headers
-            .get_all("sec-websocket-extensions")
-            .filter_map(|value| value.to_str().ok());
-        websocket::negotiate(offers)
-            .map_err(|_| HandshakeError::BadRequest(BadRequest::MissingUpgrade))?
-    } else {
-        None
-    };
+    let (accept_key, negotiated) = accept(endpoint, facts.headers)
+        .map_err(|_| HandshakeError::BadRequest(BadRequest::MissingUpgrade))?;
     let accepted = match (admission, sid) {
         (Admission::Session(_), Some(sid)) => Accepted::Upgrade { sid },
         (Admission::Session(_) | Admission::Handshake(_), _) => {
@@ -109,7 +95,7 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
         Accepted::New { sid, .. } => Some(sid.as_str()),
         Accepted::Upgrade { .. } => None,
     };
-    endpoint.decorate(&mut extra, &facts.head, new_sid);
+    endpoint.decorate(&mut extra, facts, new_sid);
     Ok(Admitted {
         accepted,
         accept_key,
@@ -118,16 +104,57 @@ async fn admit(endpoint: &Endpoint, facts: &Facts<'_>) -> Result<Admitted, Hands
     })
 }
 
-/// A WebSocket on a stream that we have taken over.
-pub(crate) async fn direct(
+/// What is said to a WebSocket handshake as such: the answer to its key, and the extension.
+fn accept(
     endpoint: &Endpoint,
-    request: HttpHead,
-    stream: TcpStream,
+    headers: Headers<'_>,
+) -> Result<([u8; 28], Option<Negotiated>), websocket::HandshakeError> {
+    let accept_key =
+        websocket::accept_upgrade(|name| headers.get_all(HeaderName::from_static(name)))?;
+    let negotiated = if endpoint.shared.config.engine.per_message_deflate.enabled {
+        websocket::negotiate(headers.texts(header::SEC_WEBSOCKET_EXTENSIONS))?
+    } else {
+        None
+    };
+    Ok((accept_key, negotiated))
+}
+
+/// Whether there is a WebSocket without an engine at `path`.
+pub(super) fn is_raw(endpoints: &[Endpoint], path: &str) -> bool {
+    raw_at(endpoints, path).is_some()
+}
+
+fn raw_at<'a>(endpoints: &'a [Endpoint], path: &str) -> Option<(&'a Endpoint, &'a WebSocketRoute)> {
+    endpoints.iter().find_map(|endpoint| {
+        let mut routes = endpoint.shared.websockets.iter();
+        Some((endpoint, routes.find(|route| route.path == path)?))
+    })
+}
+
+/// A request that wants to leave HTTP, and its connection, with what came behind the request.
+pub(super) async fn taken_over(
+    endpoints: &[Endpoint],
+    path: &str,
+    facts: &Facts<'_>,
+    stream: Rc<Direct>,
     early: Vec<u8>,
 ) {
+    if let Some((endpoint, route)) = raw_at(endpoints, path) {
+        return direct_raw(endpoint, route, facts, stream, early);
+    }
+    match endpoints.iter().find(|endpoint| endpoint.is_at(path)) {
+        Some(endpoint) => direct(endpoint, facts, stream, early).await,
+        None => {
+            let answer = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            stream.end(vec![answer.into()], true);
+        }
+    }
+}
+
+/// A WebSocket on a stream that we have taken over.
+async fn direct(endpoint: &Endpoint, facts: &Facts<'_>, stream: Rc<Direct>, early: Vec<u8>) {
     let shared = &endpoint.shared;
-    let facts = Facts::of_listener(&request);
-    let admitted = match admit(endpoint, &facts).await {
+    let admitted = match admit(endpoint, facts).await {
         Ok(admitted) => admitted,
         Err(err) => {
             shared.metrics.count_refused(err.code());
@@ -136,13 +163,10 @@ pub(crate) async fn direct(
                 err.code(),
                 err.cause()
             );
-            return Direct::new(stream).end(vec![carrier::refusal(&err)], true);
+            return stream.end(vec![carrier::refusal(&err)], true);
         }
     };
     let head = switching(&admitted.accept_key, admitted.negotiated, &admitted.headers);
-    // The HTTP side keeps nothing: its buffers would live as long as the session.
-    drop(request);
-    let engine = &shared.config.engine;
     let negotiated = admitted.negotiated;
     match admitted.accepted {
         Accepted::New {
@@ -151,9 +175,8 @@ pub(crate) async fn direct(
             sid,
             is_base64,
         } => {
-            direct::prepare(&stream, engine.ping_interval + engine.ping_timeout);
             let wire = Wire::Direct {
-                stream: Direct::new(stream),
+                stream,
                 head: Some(head),
                 early,
                 negotiated,
@@ -167,22 +190,28 @@ pub(crate) async fn direct(
             };
             Session::open(&hub::here(shared), opening);
         }
-        Accepted::Upgrade { sid } => match stream.into_std() {
-            Ok(stream) => {
-                let offer = Offer::Direct {
-                    stream,
-                    head,
-                    early,
-                    negotiated,
-                    metrics: Arc::clone(&shared.metrics),
-                };
-                endpoint.to_session(&sid, Command::Upgrade(offer));
+        Accepted::Upgrade { sid } => {
+            // Nobody else has it yet.
+            let Some(stream) = stream.into_stream() else {
+                return;
+            };
+            match stream.into_std() {
+                Ok(stream) => {
+                    let offer = Offer::Direct {
+                        stream,
+                        head,
+                        early,
+                        negotiated,
+                        metrics: Arc::clone(&shared.metrics),
+                    };
+                    endpoint.to_session(&sid, Command::Upgrade(offer));
+                }
+                Err(err) => throttled!(
+                    warn,
+                    "a connection cannot be moved to its session err={err}"
+                ),
             }
-            Err(err) => throttled!(
-                warn,
-                "a connection cannot be moved to its session err={err}"
-            ),
-        },
+        }
     }
 }
 
@@ -298,28 +327,6 @@ pub(super) async fn mounted(
     response.streaming(mounted::Body(outlet))
 }
 
-/// The two things a WebSocket without an engine is asked for.
-fn admit_raw(
-    endpoint: &Endpoint,
-    headers: &HeaderMap,
-) -> Result<([u8; 28], Option<Negotiated>), websocket::HandshakeError> {
-    let accept_key = websocket::accept_upgrade(|name| {
-        headers
-            .get_all(HeaderName::from_static(name))
-            .map(HeaderValue::as_bytes)
-    })?;
-    let deflate = &endpoint.shared.config.engine.per_message_deflate;
-    let offers = headers
-        .get_all("sec-websocket-extensions")
-        .filter_map(|value| value.to_str().ok());
-    let negotiated = if deflate.enabled {
-        websocket::negotiate(offers)?
-    } else {
-        None
-    };
-    Ok((accept_key, negotiated))
-}
-
 fn raw_env(endpoint: &Endpoint) -> raw::Env {
     let limits = endpoint.shared.limits();
     raw::Env {
@@ -330,26 +337,23 @@ fn raw_env(endpoint: &Endpoint) -> raw::Env {
 }
 
 /// A WebSocket without an engine, on a stream that we have taken over.
-pub(super) fn direct_raw(
+fn direct_raw(
     endpoint: &Endpoint,
     route: &WebSocketRoute,
-    request: &HttpHead,
-    stream: TcpStream,
+    facts: &Facts<'_>,
+    stream: Rc<Direct>,
     early: Vec<u8>,
 ) {
-    let engine = &endpoint.shared.config.engine;
-    if let Err(err) = endpoint.check_origin(&Facts::of_listener(request)) {
+    if let Err(err) = endpoint.check_origin(facts) {
         endpoint.shared.metrics.count(Counter::HandshakeRefused);
-        return Direct::new(stream).end(vec![carrier::refusal(&err)], true);
+        return stream.end(vec![carrier::refusal(&err)], true);
     }
-    match admit_raw(endpoint, &request.head().headers) {
+    match accept(endpoint, facts.headers) {
         Ok((accept_key, negotiated)) => {
             let env = raw_env(endpoint);
             let Some(place) = route.admit(&env) else {
-                return Direct::new(stream).end(vec![TOO_MANY.into()], true);
+                return stream.end(vec![TOO_MANY.into()], true);
             };
-            direct::prepare(&stream, engine.ping_interval + engine.ping_timeout);
-            let stream = Direct::new(stream);
             // If it does not fit into the empty send buffer, what follows will show it.
             let _ = stream.write_now(&[switching(&accept_key, negotiated, &HeaderMap::new())]);
             route.start(Io::Direct(stream), early, negotiated, (env, place));
@@ -366,7 +370,7 @@ pub(super) fn direct_raw(
                 let _ = write!(answer, "{name}: {value}\r\n");
             }
             answer.push_str("\r\n");
-            Direct::new(stream).end(vec![answer.into()], true);
+            stream.end(vec![answer.into()], true);
         }
     }
 }
@@ -385,7 +389,7 @@ pub(super) fn mounted_raw(
             .body(err.message().to_owned());
     }
     let (admitted, response) = (
-        admit_raw(endpoint, request.headers()),
+        accept(endpoint, Headers::Map(request.headers())),
         mounted::handshake(request),
     );
     let (Ok((_, negotiated)), Ok(mut response)) = (admitted, response) else {

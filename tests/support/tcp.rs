@@ -8,7 +8,7 @@ use greenroom::config::{Carrier, Config};
 use greenroom::{Server, ServerBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -265,6 +265,15 @@ pub(crate) fn upgrade(url: &str) -> String {
     )
 }
 
+/// A response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// In lower case, in their order.
+    pub(crate) headers: Vec<String>,
+    pub(crate) body: String,
+}
+
 /// A connection on which any bytes can be sent.
 pub(crate) struct Raw {
     pub(crate) stream: TcpStream,
@@ -275,6 +284,15 @@ impl Raw {
     pub(crate) async fn connect(listening: &Listening) -> Self {
         let stream = TcpStream::connect(listening.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        let received = Vec::new();
+        Self { stream, received }
+    }
+
+    /// One that takes little at once.
+    pub(crate) async fn with_small_buffer(listening: &Listening) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let stream = socket.connect(listening.address).await.unwrap();
         let received = Vec::new();
         Self { stream, received }
     }
@@ -324,6 +342,28 @@ impl Raw {
         let end = self.until(|bytes| find(bytes, b"\r\n")).await;
         let line = String::from_utf8_lossy(&self.received[..end]).into_owned();
         line.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The next response of a connection that goes on.
+    pub(crate) async fn answer(&mut self) -> Answer {
+        let end = self.until(|bytes| find(bytes, b"\r\n\r\n")).await;
+        let head = String::from_utf8(self.take(end + 4)).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let mut headers: Vec<_> = lines.map(str::to_ascii_lowercase).collect();
+        headers.sort_unstable();
+        let length = headers
+            .iter()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.map_or(0, |length| length.parse().unwrap());
+        self.until(|bytes| (bytes.len() >= length).then_some(length))
+            .await;
+        let body = String::from_utf8_lossy(&self.take(length)).into_owned();
+        Answer {
+            status: status.parse().unwrap(),
+            headers,
+            body,
+        }
     }
 
     /// The text of the next frame; panics at any other.
