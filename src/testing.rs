@@ -315,7 +315,7 @@ impl Client {
                 message,
                 attachments,
             } => {
-                frames.push(Frame::Text(message.clone()));
+                frames.push(Frame::Text((&**message).into()));
                 frames.extend(attachments.iter().cloned().map(Frame::Binary));
             }
             Encoded::Binary(bytes) => frames.push(Frame::Binary(bytes.clone())),

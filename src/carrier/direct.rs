@@ -1,5 +1,6 @@
 //! The direct carrier: a TCP stream that was taken over from the HTTP server after the handshake.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 use actix_rt::net::TcpStream;
 use bytes::Bytes;
-use smallvec::SmallVec;
 use socket2::SockRef;
 use tokio::io::Interest;
 
@@ -19,14 +19,17 @@ use super::Written;
 
 /// How much one read takes at most. Larger messages arrive in several reads.
 const SCRATCH_BYTES: usize = 64 * 1024;
-/// The kernel takes at most 1024 slices in one `writev`; more than this many gains nothing.
-const SLICES_PER_WRITE: usize = 64;
+/// Up to which size a frame is copied behind others, and how much is gathered so.
+const SMALL_BYTES: usize = 4096;
+const GATHER_BYTES: usize = 16 * 1024;
 /// How long a connection that we ended may take to send what is left and to end its side.
 const LINGER: Duration = Duration::from_secs(5);
 
 thread_local! {
     /// One buffer per worker instead of one per connection: an idle connection holds none.
     static SCRATCH: RefCell<Option<Box<[u8]>>> = const { RefCell::new(None) };
+    /// Frames that leave with one write.
+    static GATHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A stream that this worker reads (from the session's task) and writes (from the hub).
@@ -87,35 +90,41 @@ impl Direct {
 
     /// Writes what is queued, as much as the socket takes now; `written` is the part of the front
     /// frame that has left already.
+    // Hot: one `send`. Several small frames are copied behind each other first: that costs less than the list of their places,
+    // which the kernel would read and check.
     pub(crate) fn write<T>(
         &self,
         queue: &mut VecDeque<T>,
         written: &mut usize,
-        frame: impl Fn(&T) -> Bytes,
+        frame: impl for<'a> Fn(&'a T) -> Cow<'a, Bytes>,
     ) -> Written {
-        while !queue.is_empty() {
-            let frames: SmallVec<[Bytes; 4]> =
-                queue.iter().take(SLICES_PER_WRITE).map(&frame).collect();
-            let outcome = match &frames[..] {
-                [only] => self.0.try_write(&only[*written..]),
-                several => {
-                    let mut slices: SmallVec<[IoSlice<'_>; 16]> =
-                        SmallVec::with_capacity(several.len());
-                    slices.push(IoSlice::new(&several[0][*written..]));
-                    slices.extend(several[1..].iter().map(|frame| IoSlice::new(frame)));
-                    self.0.try_write_vectored(&slices)
-                }
+        while let Some(front) = queue.front() {
+            let first = frame(front);
+            let outcome = match queue.get(1).map(&frame) {
+                Some(second) if first.len().max(second.len()) <= SMALL_BYTES => GATHER
+                    .with_borrow_mut(|gathered| {
+                        gathered.clear();
+                        gathered.extend_from_slice(&first[*written..]);
+                        for next in queue.iter().skip(1).map(&frame) {
+                            if next.len() > SMALL_BYTES || gathered.len() > GATHER_BYTES {
+                                break;
+                            }
+                            gathered.extend_from_slice(&next);
+                        }
+                        self.0.try_write(gathered)
+                    }),
+                Some(_) | None => self.0.try_write(&first[*written..]),
             };
             let mut left = match outcome {
                 Ok(n) => n + *written,
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Written::Some,
                 Err(_) => return Written::Failed,
             };
-            for frame in &frames {
-                if left < frame.len() {
-                    break;
-                }
-                left -= frame.len();
+            drop(first);
+            while let Some(len) = queue.front().map(|front| frame(front).len())
+                && len <= left
+            {
+                left -= len;
                 queue.pop_front();
             }
             *written = left;
@@ -174,7 +183,7 @@ impl Direct {
             let orderly = async {
                 let mut queue = VecDeque::from(frames);
                 let mut written = 0;
-                while self.write(&mut queue, &mut written, Clone::clone) == Written::Some {
+                while self.write(&mut queue, &mut written, whole) == Written::Some {
                     if self.writable().await.is_err() {
                         return;
                     }
@@ -199,6 +208,11 @@ impl Direct {
             }
         });
     }
+}
+
+/// A frame that is there already, for [`Direct::write`].
+pub(crate) const fn whole(frame: &Bytes) -> Cow<'_, Bytes> {
+    Cow::Borrowed(frame)
 }
 
 /// How many connections of the process have ended and were not taken all of their last words yet.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::StreamExt;
 
-use super::direct::{Chunk, give_back};
+use super::direct::{Chunk, give_back, whole};
 use super::{Direct, Outlet, Written};
 use crate::metrics::{Counter, Metrics};
 use crate::protocol::websocket::{
@@ -318,7 +318,7 @@ impl WebSocket {
             Io::Direct(stream) => {
                 let (mut queue, mut written) = (VecDeque::from([frame]), 0);
                 loop {
-                    match stream.write(&mut queue, &mut written, Clone::clone) {
+                    match stream.write(&mut queue, &mut written, whole) {
                         Written::All => return true,
                         Written::Failed => return false,
                         Written::Some => {

@@ -1,29 +1,30 @@
 //! One Engine.IO packet that is ready to leave, in every form a carrier of this worker needs.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 
 use crate::config::DeflateConfig;
 use crate::protocol::engineio::ProtocolVersion;
 use crate::protocol::socketio::Encoded;
-use crate::protocol::websocket::{self, Compressor, Opcode};
+use crate::protocol::websocket::{self, Compressor, Opcode, TextFrame};
 
 /// What a packet says: the text of a whole Engine.IO packet (`42["hi"]`, `2`, `6`) or the bytes of a
 /// binary message (which has no prefix in revision 4).
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// A whole Engine.IO packet, its type digit included.
-    Text(ByteString),
+    /// A whole Engine.IO packet, its type digit included, in its frame.
+    Text(TextFrame),
     /// The payload of a binary message.
     Binary(Bytes),
     /// Bytes for a WebSocket as they are: a control frame, the answer to the handshake.
     Raw(Bytes),
 }
 
-/// A packet together with the WebSocket frames made from it, each made at most once per worker.
+/// A packet together with the WebSocket frames made from it, each made at most once per worker. (The one of a text was made with
+/// the text.)
 ///
 /// A broadcast puts the same `Rc<Parcel>` into the outbox of every member: the count is not shared
 /// between threads, so two workers never write to the same cache line for a delivery.
@@ -32,7 +33,7 @@ pub(crate) struct Parcel {
     pub(crate) body: Body,
     /// Whether the sender allows compression (the `compress` flag).
     pub(crate) compress: bool,
-    plain: OnceCell<Bytes>,
+    binary: OnceCell<Bytes>,
     deflated: OnceCell<Bytes>,
 }
 
@@ -74,7 +75,7 @@ impl Dialect {
 }
 
 impl Parcel {
-    pub(crate) fn text(packet: impl Into<ByteString>) -> Rc<Self> {
+    pub(crate) fn text(packet: impl Into<TextFrame>) -> Rc<Self> {
         Self::new(Body::Text(packet.into()), true)
     }
 
@@ -82,7 +83,7 @@ impl Parcel {
         Rc::new(Self {
             body,
             compress,
-            plain: OnceCell::new(),
+            binary: OnceCell::new(),
             deflated: OnceCell::new(),
         })
     }
@@ -119,36 +120,31 @@ impl Parcel {
     }
 
     /// The WebSocket frame of this packet.
-    pub(crate) fn frame(&self, dialect: Dialect, deflate: Option<Deflate>) -> Bytes {
+    // Hot: most are there already, and nothing is counted for who only reads one.
+    pub(crate) fn frame(&self, dialect: Dialect, deflate: Option<Deflate>) -> Cow<'_, Bytes> {
         if let Some(deflate) = deflate
             && self.compress
             && self.len() >= deflate.threshold
             && !matches!(self.body, Body::Raw(_))
             && dialect == Dialect::V4
         {
-            return self
-                .deflated
-                .get_or_init(|| self.deflate(deflate.level))
-                .clone();
+            return Cow::Borrowed(self.deflated.get_or_init(|| self.deflate(deflate.level)));
         }
         match (&self.body, dialect) {
-            (Body::Raw(bytes), _) => bytes.clone(),
-            (Body::Text(text), _) => self
-                .plain
-                .get_or_init(|| websocket::frame(Opcode::Text, text.as_bytes()))
-                .clone(),
-            (Body::Binary(bytes), Dialect::V4) => self
-                .plain
-                .get_or_init(|| websocket::frame(Opcode::Binary, bytes))
-                .clone(),
+            (Body::Raw(bytes), _) => Cow::Borrowed(bytes),
+            (Body::Text(text), _) => Cow::Borrowed(text.frame()),
+            (Body::Binary(bytes), Dialect::V4) => Cow::Borrowed(
+                self.binary
+                    .get_or_init(|| websocket::frame(Opcode::Binary, bytes)),
+            ),
             // Old clients are few: their forms are not kept.
             (Body::Binary(bytes), Dialect::V3) => {
-                websocket::frame_of(Opcode::Binary, &[&[4], bytes])
+                Cow::Owned(websocket::frame_of(Opcode::Binary, &[&[4], bytes]))
             }
             (Body::Binary(bytes), Dialect::V3Base64) => {
                 let mut text = String::from("b4");
                 base64::Engine::encode_string(&base64::prelude::BASE64_STANDARD, bytes, &mut text);
-                websocket::frame(Opcode::Text, text.as_bytes())
+                Cow::Owned(websocket::frame(Opcode::Text, text.as_bytes()))
             }
         }
     }
@@ -156,7 +152,7 @@ impl Parcel {
     fn deflate(&self, level: u32) -> Bytes {
         thread_local!(static COMPRESSOR: RefCell<Option<(u32, Compressor)>> = const { RefCell::new(None) });
         let (opcode, payload) = match &self.body {
-            Body::Text(text) => (Opcode::Text, &text.as_bytes()[..]),
+            Body::Text(text) => (Opcode::Text, text.as_bytes()),
             Body::Binary(bytes) | Body::Raw(bytes) => (Opcode::Binary, &bytes[..]),
         };
         COMPRESSOR.with_borrow_mut(|slot| {

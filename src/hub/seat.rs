@@ -218,7 +218,7 @@ impl Seat {
             Link::Mounted(_) if self.blocked => Written::Some,
             Link::Mounted(outlet) => {
                 for parcel in self.queue.drain(..) {
-                    outlet.push(parcel.frame(dialect, deflate));
+                    outlet.push(parcel.frame(dialect, deflate).into_owned());
                 }
                 self.queued_bytes = 0;
                 outlet.wake();
@@ -279,7 +279,7 @@ impl Seat {
         let mut frames: Vec<_> = self
             .queue
             .drain(..)
-            .map(|parcel| parcel.frame(dialect, deflate))
+            .map(|parcel| parcel.frame(dialect, deflate).into_owned())
             .collect();
         if let Some(first) = frames.first_mut() {
             *first = first.slice(skip.min(first.len())..);

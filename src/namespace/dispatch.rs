@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytestring::ByteString;
+use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 
 use super::event::{Connect, Disconnect, Disconnecting, Event};
@@ -98,7 +99,7 @@ pub(super) struct Plan<A: Actor<Context = Context<A>>> {
     pub(super) connect: Option<AskConnect<A>>,
     pub(super) disconnecting: Option<Tell<A, Disconnecting>>,
     pub(super) disconnect: Option<Tell<A, Disconnect>>,
-    pub(super) events: HashMap<ByteString, Route<A>>,
+    pub(super) events: HashMap<ByteString, Route<A>, RandomState>,
     pub(super) fallback: Option<Route<A>>,
     pub(super) server_event: Option<TryTell<A, ServerEvent>>,
 }

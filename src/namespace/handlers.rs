@@ -166,7 +166,7 @@ impl<A: Actor<Context = Context<A>>> Handlers<A> {
                 connect: None,
                 disconnecting: None,
                 disconnect: None,
-                events: HashMap::new(),
+                events: HashMap::default(),
                 fallback: None,
                 server_event: None,
             },

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use actix::Recipient;
+use foldhash::quality::RandomState;
 use rustc_hash::FxHashMap;
 
 use crate::SocketId;
@@ -31,8 +32,8 @@ impl std::fmt::Debug for Membership {
 #[derive(Default)]
 struct Space {
     /// Everybody. A socket's own room has no entry in `rooms`: this map stands for it.
-    sockets: HashMap<SocketId, Arc<SocketInner>>,
-    rooms: HashMap<Room, HashSet<SocketId>>,
+    sockets: HashMap<SocketId, Arc<SocketInner>, RandomState>,
+    rooms: HashMap<Room, HashSet<SocketId, RandomState>, RandomState>,
     watchers: Vec<Recipient<RoomEvent>>,
 }
 

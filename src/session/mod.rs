@@ -232,11 +232,11 @@ impl Session {
             ping_timeout_ms: u64::try_from(engine.ping_timeout.as_millis()).unwrap_or(u64::MAX),
             max_payload_bytes: engine.max_http_buffer_size,
         };
-        state.push(key, Parcel::text(open.packet()));
+        state.push(key, Parcel::text(&*open.packet()));
         if let Some(packet) = &engine.initial_packet {
             state.push(
                 key,
-                Parcel::text(engineio::encode_text(PacketType::Message, packet)),
+                Parcel::text(&*engineio::encode_text(PacketType::Message, packet)),
             );
         }
         let application = match &server.upper {

@@ -11,7 +11,7 @@ use actix_web::error::PayloadError;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::Stream;
 
-use crate::carrier::direct::{Chunk, give_back};
+use crate::carrier::direct::{Chunk, give_back, whole};
 use crate::carrier::{Direct, Written};
 use crate::http::reply::Reply;
 
@@ -103,7 +103,7 @@ impl Wire {
     pub(super) async fn write_rest(&self, mut left: VecDeque<Bytes>) -> io::Result<()> {
         let mut written = 0;
         loop {
-            match self.stream.write(&mut left, &mut written, Clone::clone) {
+            match self.stream.write(&mut left, &mut written, whole) {
                 Written::All => return Ok(()),
                 Written::Some => self.stream.writable().await?,
                 Written::Failed => return Err(io::ErrorKind::BrokenPipe.into()),

@@ -1,14 +1,11 @@
 //! Packets into messages, ready for the engine.
 
 use bytes::Bytes;
-use bytestring::ByteString;
 
+use super::super::websocket::TextFrame;
 use super::{
     Args, Attachments, Dialect, MAIN_NAMESPACE, PacketType, json, msgpack, msgpack_packet,
 };
-
-/// The engine's prefix of a text message. **Source** engine.io protocol, "Packet encoding".
-const MESSAGE: char = '4';
 
 /// What stands between the head of the map of a `MessagePack` packet and the number of its type.
 const MSGPACK_TYPE: &[u8] = b"\xa4type";
@@ -19,7 +16,7 @@ pub enum Encoded {
     /// The JSON dialect: a text message, then the attachments as binary messages.
     Text {
         /// With the engine's prefix: `42["hello"]`. This is the payload of a WebSocket text frame.
-        message: ByteString,
+        message: TextFrame,
         /// What the placeholders stand for.
         attachments: Attachments,
     },
@@ -30,7 +27,7 @@ pub enum Encoded {
 impl Encoded {
     /// The text message with the engine's prefix, as it goes into a frame: `42["hello"]`.
     #[must_use]
-    pub fn engine_text(&self) -> Option<&ByteString> {
+    pub fn engine_text(&self) -> Option<&TextFrame> {
         if let Self::Text { message, .. } = self {
             Some(message)
         } else {
@@ -229,49 +226,32 @@ impl<'a> Head<'a> {
     /// The whole message: prefix, head and the parts of the payload, in one allocation.
     fn text(&self, attachments: Attachments, payload: &[&str]) -> Encoded {
         let is_main = self.nsp == MAIN_NAMESPACE || self.nsp.is_empty();
-        let n_attachments = u64::try_from(self.n_attachments).unwrap_or(u64::MAX);
-        let mut len = 2 + payload.iter().map(|part| part.len()).sum::<usize>();
-        if self.kind.is_binary() {
-            len += n_digits(n_attachments) + 1;
-        }
-        if !is_main {
-            len += self.nsp.len() + 1;
-        }
-        len += self.id.map_or(0, n_digits);
-
-        let mut message = String::with_capacity(len);
-        message.push(MESSAGE);
-        message.push(self.kind.digit());
-        if self.kind.is_binary() {
-            push_number(&mut message, n_attachments);
-            message.push('-');
-        }
-        if !is_main {
-            message.push_str(self.nsp);
-            message.push(',');
-        }
-        if let Some(id) = self.id {
-            push_number(&mut message, id);
-        }
-        for part in payload {
-            message.push_str(part);
-        }
-        debug_assert_eq!(message.len(), len, "sized exactly");
+        let (mut n_digits, mut id_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (n_attachments, dash) = match self.kind.is_binary() {
+            true => (n_digits.format(self.n_attachments), "-"),
+            false => ("", ""),
+        };
+        let (nsp, comma) = if is_main { ("", "") } else { (self.nsp, ",") };
+        let id = self.id.map_or("", |id| id_digits.format(id));
+        let head = [prefix(self.kind), n_attachments, dash, nsp, comma, id];
         Encoded::Text {
-            message: message.into(),
+            message: TextFrame::concat(head.into_iter().chain(payload.iter().copied())),
             attachments,
         }
     }
 }
 
-fn n_digits(number: u64) -> usize {
-    number.checked_ilog10().map_or(1, |log| log as usize + 1)
-}
-
-fn push_number(out: &mut String, number: u64) {
-    use std::fmt::Write;
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{number}");
+/// The engine's type of a message, and that of the packet. **Source** engine.io protocol, "Packet encoding".
+const fn prefix(kind: PacketType) -> &'static str {
+    match kind {
+        PacketType::Connect => "40",
+        PacketType::Disconnect => "41",
+        PacketType::Event => "42",
+        PacketType::Ack => "43",
+        PacketType::ConnectError => "44",
+        PacketType::BinaryEvent => "45",
+        PacketType::BinaryAck => "46",
+    }
 }
 
 /// A `MessagePack` packet; `write_data` appends one value, or nothing if there is no `data`.

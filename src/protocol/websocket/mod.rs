@@ -8,7 +8,7 @@
 //! |---|---|
 //! | answer the opening handshake | [`accept_upgrade`], [`negotiate`] |
 //! | read what a client sends | [`Decoder`], which yields [`Incoming`] |
-//! | write to a client | [`frame`], [`frame_of`], [`header`], [`close_frame`], [`Compressor::frame`] |
+//! | write to a client | [`TextFrame`], [`frame`], [`frame_of`], [`header`], [`close_frame`], [`Compressor::frame`] |
 //! | end a connection | [`WsError::close_code`], [`close_code`] |
 //!
 //! ```
@@ -42,6 +42,7 @@ mod mask;
 mod message;
 mod negotiation;
 mod text;
+mod text_frame;
 
 #[cfg(test)]
 mod autobahn;
@@ -58,3 +59,4 @@ pub use self::handshake::{HandshakeError, accept_key, accept_upgrade};
 pub use self::header::Opcode;
 pub use self::incoming::Incoming;
 pub use self::negotiation::{Negotiated, negotiate};
+pub use self::text_frame::TextFrame;

@@ -177,7 +177,7 @@ fn invalid_formats_of_the_suite_are_errors() {
 #[test]
 fn the_engine_prefix_is_part_of_the_one_text() {
     let encoded = Dialect::Json.event("/", None, "hello", &args("[1]"));
-    assert_eq!(encoded.engine_text().unwrap(), "42[\"hello\",1]");
+    assert_eq!(&**encoded.engine_text().unwrap(), "42[\"hello\",1]");
     assert_eq!(encoded.packet_text().unwrap(), "2[\"hello\",1]");
 }
 

@@ -54,7 +54,7 @@ proptest! {
         prop_assert!(message.starts_with('4'));
         let limits = Limits { max_attachments: usize::MAX, ..Limits::default() };
         let mut decoder = Decoder::new(Dialect::Json);
-        let mut packet = decoder.text(&message.slice_ref(&message[1..]), &limits).unwrap();
+        let mut packet = decoder.text(&message[1..].into(), &limits).unwrap();
         for bytes in encoded.binaries() {
             prop_assert_eq!(packet, None);
             packet = decoder.binary(bytes.clone(), &limits).unwrap();
