@@ -22,7 +22,7 @@ onEveryTarget("heartbeats", { env, concurrency: MATRIX.length }, (server) => {
   }
 });
 
-const frozen = { ALLOW_EIO3: "1", PING_INTERVAL: "200", PING_TIMEOUT: "300" };
+const frozen = { ALLOW_EIO3: "1", PING_INTERVAL: "200", PING_TIMEOUT: "1500" };
 
 onEveryTarget("a frozen server", { env: frozen }, (server) => {
   scenario(server, "clients notice, and come back when it goes on", async (t) => {
