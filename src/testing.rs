@@ -378,7 +378,7 @@ impl Client {
     fn message(&mut self, message: Message<'_>) -> Result<(), ClientError> {
         let limits = socketio::Limits::default();
         let packet = match message {
-            Message::Text(text) => self.decoder.text(&text.into(), &limits),
+            Message::Text(text) => self.decoder.text(text, &limits),
             Message::Binary(bytes) => self.decoder.binary(Bytes::copy_from_slice(bytes), &limits),
         };
         // The server's own packets always decode; were it not so, the test should fail.

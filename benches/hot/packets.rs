@@ -3,7 +3,6 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use greenroom::protocol::engineio::{self, Data, ProtocolVersion};
 use greenroom::protocol::socketio::{Args, Binary, Decoder, Dialect, Encoded, Limits, Packet};
 use greenroom::protocol::websocket::{self, Opcode};
@@ -113,8 +112,7 @@ fn decode(times: usize, packet: &Encoded, dialect: Dialect) {
                 return None;
             };
             if let Data::Text(text) = packet.data {
-                let text = ByteString::from(text);
-                whole = decoder.text(&text, &Limits::DEFAULT).ok()?;
+                whole = decoder.text(text, &Limits::DEFAULT).ok()?;
             }
         }
         for bytes in black_box(packet).binaries() {

@@ -95,14 +95,17 @@ impl HubHandle {
         self.inbox.lock().len()
     }
 
+    /// Whether other threads have sent something that was not taken.
+    // Hot: one read of a line that only changes when something is there.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.has_mail.load(Ordering::Acquire)
+    }
+
     /// Carries out what other threads have sent, if there is anything. On the hub's thread, while nobody
     /// borrows the hub.
-    // Hot: one read of a line that only changes when something is there.
     pub(crate) fn take_mail(&self, hub: &Local) {
         // What a command of the mail does comes back here; what lies behind the command has to wait for it.
-        if !self.has_mail.load(Ordering::Acquire)
-            || std::mem::replace(&mut hub.borrow_mut().takes_mail, true)
-        {
+        if !self.has_mail() || std::mem::replace(&mut hub.borrow_mut().takes_mail, true) {
             return;
         }
         self.has_mail.store(false, Ordering::Release);

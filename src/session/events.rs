@@ -15,7 +15,7 @@ use crate::protocol::engineio::ProtocolVersion;
 use crate::protocol::socketio::{self, Args, Body, DecodeError, Packet};
 
 impl Session {
-    pub(super) fn socketio_text(&mut self, text: &ByteString, ctx: &mut Context<Self>) {
+    pub(super) fn socketio_text(&mut self, text: &str, ctx: &mut Context<Self>) {
         if let Some(meters) = &mut self.meters {
             meters.add_bytes(text.len());
         }
@@ -43,6 +43,9 @@ impl Session {
     fn catch_up(&self, packet: &Packet) {
         let mut hub = self.hub.borrow_mut();
         hub.tally.socketio[packet.kind() as usize] += 1;
+        if !hub.handle.has_mail() {
+            return;
+        }
         let handle = Arc::clone(&hub.handle);
         drop(hub);
         handle.take_mail(&self.hub);

@@ -19,7 +19,7 @@ use crate::protocol::engineio::{
 use crate::protocol::websocket::close_code;
 
 impl Session {
-    // Hot: one match; the text of a message is copied once, into what the handler will own.
+    // Hot: one match, and nothing is copied.
     pub(super) fn packet(
         &mut self,
         packet: Result<Packet<'_>, DecodeError>,
@@ -76,7 +76,7 @@ impl Session {
             return;
         }
         match &mut self.application {
-            Application::SocketIo(_) => self.socketio_text(&text.into(), ctx),
+            Application::SocketIo(_) => self.socketio_text(text, ctx),
             Application::Raw(connection) => connection.message(Message::Text(text)),
         }
     }

@@ -19,7 +19,7 @@ use super::{
 /// in the same dialect is a copy of that text, in the other one a transcoding. Both are validated: whoever holds `Args`
 /// can send them to anybody.
 ///
-/// Arguments that were received are slices of the message they came in, and keep all of it alive.
+/// Arguments that came as `MessagePack` are slices of the message they came in, and keep all of it alive.
 ///
 /// ```text
 /// let args = Args::from_values(&("hello", 42, Binary::from(vec![1, 2])))?;

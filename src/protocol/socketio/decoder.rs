@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use super::{
     Args, DecodeError, Dialect, MAIN_NAMESPACE, PacketType, RawPacket, RawPayload, json_tokens,
-    msgpack_packet, packet, placeholders,
+    msgpack_packet, names, packet, placeholders,
 };
 
 /// What one packet may cost.
@@ -135,11 +135,7 @@ impl Decoder {
     /// # Errors
     ///
     /// [`DecodeError`]; also for any text in the `MessagePack` dialect.
-    pub fn text(
-        &mut self,
-        text: &ByteString,
-        limits: &Limits,
-    ) -> Result<Option<Packet>, DecodeError> {
+    pub fn text(&mut self, text: &str, limits: &Limits) -> Result<Option<Packet>, DecodeError> {
         if self.pending.take().is_some() || self.dialect == Dialect::Msgpack {
             return Err(DecodeError::UnexpectedText);
         }
@@ -152,11 +148,11 @@ impl Decoder {
             return Err(DecodeError::TooDeep);
         }
         if raw.n_attachments == 0 {
-            return Ok(Some(own(text, &raw, Vec::new())));
+            return Ok(Some(own(&raw, Vec::new())));
         }
         // Nothing is reserved: the number is only a claim, and the limit may be high.
         self.pending = Some(Box::new(Pending {
-            text: text.clone(),
+            text: text.into(),
             attachments: Vec::new(),
             n_attachments: raw.n_attachments,
             n_bytes: text.len(),
@@ -195,7 +191,7 @@ impl Decoder {
         if !placeholders::containers(joined, pending.n_attachments).are_legal {
             return Err(DecodeError::IllegalAttachments);
         }
-        Ok(Some(own(&pending.text, &raw, pending.attachments)))
+        Ok(Some(own(&raw, pending.attachments)))
     }
 }
 
@@ -210,16 +206,15 @@ fn depth(payload: &RawPayload<'_>) -> usize {
     }
 }
 
-/// Turns borrowed parts of `text` into slices that count references.
-fn own(text: &ByteString, raw: &RawPacket<'_>, attachments: Vec<Bytes>) -> Packet {
+/// Takes out of a text what the packet needs.
+// Hot: one allocation, for the arguments; names are shared.
+fn own(raw: &RawPacket<'_>, attachments: Vec<Bytes>) -> Packet {
     let nsp = if raw.nsp == MAIN_NAMESPACE {
         ByteString::from_static(MAIN_NAMESPACE)
     } else {
-        text.slice_ref(raw.nsp)
+        names::shared(raw.nsp)
     };
-    let args = |joined: &str, n_args| {
-        Args::from_joined(text.slice_ref(joined), attachments.into(), n_args)
-    };
+    let args = |joined: &str, n_args| Args::from_joined(joined.into(), attachments.into(), n_args);
     let body = match (raw.kind, &raw.payload) {
         (
             _,
@@ -229,10 +224,7 @@ fn own(text: &ByteString, raw: &RawPacket<'_>, attachments: Vec<Bytes>) -> Packe
             },
         ) => Body::Event {
             id: raw.id,
-            name: match name {
-                std::borrow::Cow::Borrowed(name) => text.slice_ref(name),
-                std::borrow::Cow::Owned(name) => name.clone().into(),
-            },
+            name: names::shared(name),
             args: args(raw_args.joined, raw_args.n_args),
         },
         (_, RawPayload::Args(raw_args)) => Body::Ack {

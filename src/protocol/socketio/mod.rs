@@ -22,6 +22,7 @@ mod json_tokens;
 pub mod msgpack;
 mod msgpack_packet;
 mod msgpack_write;
+mod names;
 mod packet;
 pub(in crate::protocol) mod placeholders;
 mod query;

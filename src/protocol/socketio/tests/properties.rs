@@ -54,7 +54,7 @@ proptest! {
         prop_assert!(message.starts_with('4'));
         let limits = Limits { max_attachments: usize::MAX, ..Limits::default() };
         let mut decoder = Decoder::new(Dialect::Json);
-        let mut packet = decoder.text(&message[1..].into(), &limits).unwrap();
+        let mut packet = decoder.text(&message[1..], &limits).unwrap();
         for bytes in encoded.binaries() {
             prop_assert_eq!(packet, None);
             packet = decoder.binary(bytes.clone(), &limits).unwrap();
@@ -122,7 +122,7 @@ proptest! {
             let was_waiting = decoder.is_waiting();
             let is_text = message.is_ok();
             let result = match message {
-                Ok(text) => decoder.text(&text.into(), &limits),
+                Ok(text) => decoder.text(&text, &limits),
                 Err(bytes) => decoder.binary(bytes.into(), &limits),
             };
             prop_assert_eq!(decoder.is_waiting(), result == Ok(None));
