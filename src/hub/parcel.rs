@@ -33,8 +33,9 @@ pub(crate) struct Parcel {
     pub(crate) body: Body,
     /// Whether the sender allows compression (the `compress` flag).
     pub(crate) compress: bool,
-    binary: OnceCell<Bytes>,
-    deflated: OnceCell<Bytes>,
+    /// Frames that few packets have are apart: a parcel is made for each of them.
+    binary: OnceCell<Box<Bytes>>,
+    deflated: OnceCell<Box<Bytes>>,
 }
 
 /// How a client wants binary packets on a WebSocket.
@@ -128,14 +129,15 @@ impl Parcel {
             && !matches!(self.body, Body::Raw(_))
             && dialect == Dialect::V4
         {
-            return Cow::Borrowed(self.deflated.get_or_init(|| self.deflate(deflate.level)));
+            let make = || Box::new(self.deflate(deflate.level));
+            return Cow::Borrowed(self.deflated.get_or_init(make));
         }
         match (&self.body, dialect) {
             (Body::Raw(bytes), _) => Cow::Borrowed(bytes),
             (Body::Text(text), _) => Cow::Borrowed(text.frame()),
             (Body::Binary(bytes), Dialect::V4) => Cow::Borrowed(
                 self.binary
-                    .get_or_init(|| websocket::frame(Opcode::Binary, bytes)),
+                    .get_or_init(|| Box::new(websocket::frame(Opcode::Binary, bytes))),
             ),
             // Old clients are few: their forms are not kept.
             (Body::Binary(bytes), Dialect::V3) => {

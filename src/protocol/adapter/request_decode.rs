@@ -284,7 +284,9 @@ impl Decode<'_> {
                 self.walk
                     .arg(self.payload, id)
                     .to_dialect(Dialect::Json)
-                    .joined(),
+                    .joined()
+                    .into_owned()
+                    .into(),
             ),
         };
         Ok(Asker::new(numbering, id, self.uid()))

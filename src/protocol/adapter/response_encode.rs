@@ -249,7 +249,7 @@ impl Asker {
 fn first(args: &Args) -> Result<ByteString, Unpublishable> {
     let value = args.nth(0).unwrap_or_else(null);
     values::check_depth(&value)?;
-    Ok(value.joined_with_buffers())
+    Ok(value.joined_with_buffers().into_owned().into())
 }
 
 /// The argument that a missing one is.

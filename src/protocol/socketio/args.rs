@@ -380,29 +380,27 @@ impl Args {
     }
 
     /// The JSON values joined by commas, for splicing.
-    pub(in crate::protocol) fn joined(&self) -> ByteString {
-        match &self.repr {
-            Repr::Json { joined, .. } => joined.clone(),
-            Repr::Msgpack(values) => transcode::msgpack_to_json(values).0.into(),
-        }
+    pub(in crate::protocol) fn joined(&self) -> Cow<'_, str> {
+        self.json_parts().0
     }
 
     /// The JSON form in its two parts.
-    pub(super) fn json_parts(&self) -> (ByteString, Attachments) {
+    // Hot: of JSON nothing is copied or counted.
+    pub(super) fn json_parts(&self) -> (Cow<'_, str>, Attachments) {
         match &self.repr {
             Repr::Json {
                 joined,
                 attachments,
-            } => (joined.clone(), attachments.clone()),
+            } => (Cow::Borrowed(joined), attachments.clone()),
             Repr::Msgpack(values) => {
                 let (joined, attachments) = transcode::msgpack_to_json(values);
-                (joined.into(), attachments.into())
+                (Cow::Owned(joined), attachments.into())
             }
         }
     }
 
     /// The JSON values joined by commas, with binary as `JSON.stringify` writes a `Buffer`: for wires that are JSON alone.
-    pub(in crate::protocol) fn joined_with_buffers(&self) -> ByteString {
+    pub(in crate::protocol) fn joined_with_buffers(&self) -> Cow<'_, str> {
         let (joined, attachments) = self.json_parts();
         if attachments.is_empty() {
             return joined;
