@@ -5,13 +5,15 @@ use std::io::Read;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use actix_web::http::StatusCode;
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::carrier::{Direct, Written};
 use crate::cluster::{Locals, Publication, Publications};
+use crate::http::{Head, Reply};
 use crate::hub::{self, Command, Fanout, Flags, Link, Parcel, Pushed, Seat, Selection};
 use crate::namespace::{Handshake, Room};
 use crate::protocol::engineio::{ProtocolVersion, Sid};
@@ -227,4 +229,19 @@ impl Queue {
         let batch = self.0.next(usize::MAX).now_or_never();
         batch.map_or(0, |batch| batch.len())
     }
+}
+
+/// Reads the head of a request as our listener does: the length of its path and query; 0 if it does not read it itself.
+#[must_use]
+pub fn request_head(input: &[u8]) -> usize {
+    let head = Head::take(&mut BytesMut::from(input), |_, _| true);
+    head.map_or(0, |head| head.target().len())
+}
+
+/// Writes the head of the response to a poll behind what is in `out`.
+pub fn reply_head(out: &mut Vec<u8>, body: &Bytes) {
+    Reply::new(StatusCode::OK)
+        .not_stored()
+        .body("text/plain; charset=UTF-8", body.clone())
+        .write_head(out);
 }

@@ -2,6 +2,8 @@
 
 use std::hint::black_box;
 
+use bytes::Bytes;
+use greenroom::hot;
 use greenroom::protocol::engineio::{Body, PayloadEncoder, ProtocolVersion, Query, decode_payload};
 
 use super::{Piece, packets, piece, repeat};
@@ -17,6 +19,22 @@ pub(super) const PIECES: &[Piece] = &[
         "four packets into the answer to a poll",
         encode,
     ),
+    piece(
+        "request_head",
+        "the head of a poll, of a browser, into its parts",
+        |times| repeat(times, || hot::request_head(black_box(HEAD))),
+    ),
+    piece(
+        "reply_head",
+        "the head of the response to a poll",
+        |times| {
+            let (body, mut out) = (Bytes::from_static(b"2"), Vec::with_capacity(1024));
+            repeat(times, || {
+                out.clear();
+                hot::reply_head(black_box(&mut out), &body);
+            });
+        },
+    ),
     piece("query_parse", "the query string of a poll", |times| {
         let query = "EIO=4&transport=polling&t=PrGxlmT&sid=lv_VI97HAXpY6yYWAAAC";
         repeat(times, || {
@@ -26,6 +44,20 @@ pub(super) const PIECES: &[Piece] = &[
 ];
 
 const N_PACKETS: usize = 4;
+
+const HEAD: &[u8] =
+    b"GET /socket.io/?EIO=4&transport=polling&t=PrGxlmT&sid=lv_VI97HAXpY6yYWAAAC HTTP/1.1\r\n\
+    Host: chat.example.com\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
+    Accept: */*\r\n\
+    Accept-Language: en-US,en;q=0.5\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+    Connection: keep-alive\r\n\
+    Referer: https://chat.example.com/\r\n\
+    Sec-Fetch-Dest: empty\r\n\
+    Sec-Fetch-Mode: cors\r\n\
+    Sec-Fetch-Site: same-origin\r\n\
+    Priority: u=4\r\n\r\n";
 
 fn packet() -> String {
     let packet = packets::event(None);

@@ -42,8 +42,10 @@ use crate::protocol::engineio::{
 use crate::server::Shared;
 use crate::session::Command;
 use client_files::ClientFiles;
+#[cfg(feature = "_bench")]
+pub(crate) use connection::Head;
 use cookie::SidCookie;
-use reply::Reply;
+pub(crate) use reply::Reply;
 use request::Facts;
 
 /// Changes the headers of a response; gets the request that the response answers.

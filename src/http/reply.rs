@@ -69,7 +69,7 @@ impl Reply {
 
     /// Appends what goes over the wire before the body.
     // Hot: once per request.
-    pub(super) fn write_head(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_head(&self, out: &mut Vec<u8>) {
         let mut put = |parts: &[&[u8]]| parts.iter().for_each(|part| out.extend_from_slice(part));
         let reason = self.status.canonical_reason().unwrap_or_default();
         put(&[
