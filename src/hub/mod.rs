@@ -211,6 +211,9 @@ impl Hub {
     pub(crate) fn remove_seat(&mut self, key: SeatKey) -> Option<Seat> {
         let seat = self.seats.remove(key)?;
         self.by_sid.remove(&seat.sid, key);
+        if let Some(at) = seat.armed {
+            self.take_timer(key, Timer::Heartbeat, at);
+        }
         Some(seat)
     }
 

@@ -111,6 +111,8 @@ impl Session {
         self.abandon_upgrade(close_code::NORMAL, "the session has ended");
         let mut hub = self.hub.borrow_mut();
         let seat = hub.remove_seat(self.seat);
+        let connect_timeout = self.server.config.socketio.connect_timeout;
+        hub.take_timer(self.seat, Timer::Connect, self.opened + connect_timeout);
         hub.tally.closed[reason as usize] += 1;
         if let Some(seat) = &seat
             && !is_cut_off(seat, reason, close.as_ref())
@@ -217,5 +219,38 @@ fn close_frame(reason: DisconnectReason, close: Option<(u16, String)>) -> bytes:
             websocket::close_frame(close_code::NORMAL, reason.as_str())
         }
         (None, _) => websocket::close_frame(close_code::NORMAL, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Server;
+    use crate::config::Config;
+    use crate::hub;
+    use crate::testing::Client;
+
+    #[actix_rt::test]
+    async fn who_has_gone_leaves_no_timer() {
+        let server = Server::builder().config(Config::default()).build().unwrap();
+        let timers = || {
+            let hub = hub::here(server.shared());
+            let hub = hub.borrow();
+            [Timer::Connect, Timer::Heartbeat].map(|timer| hub.n_timers(timer))
+        };
+        let stays = Client::connect(&server).await.unwrap();
+        for _ in 0..10 {
+            let goes = Client::connect(&server).await.unwrap();
+            assert_eq!(timers(), [2, 2]);
+            goes.close();
+            let left = async {
+                while timers() != [1, 1] {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let left = tokio::time::timeout(Duration::from_secs(15), left).await;
+            assert!(left.is_ok(), "{:?} are left", timers());
+        }
+        drop(stays);
     }
 }
