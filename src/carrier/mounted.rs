@@ -15,7 +15,7 @@ use actix_web::{HttpRequest, HttpResponseBuilder};
 use actix_web_actors::ws;
 use bytes::Bytes;
 use futures_util::Stream;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Frames on their way from a hub to a response body that may be polled on another worker.
 #[derive(Debug, Default)]
@@ -35,17 +35,24 @@ struct State {
 }
 
 impl Outlet {
-    pub(crate) fn push(&self, frame: Bytes) {
+    /// Queues frames, and lets the body know.
+    // Hot: one lock for all that a client gets in a round.
+    pub(crate) fn send(&self, frames: impl IntoIterator<Item = Bytes>) {
         let mut state = self.state.lock();
-        if !state.closed {
-            self.queued_bytes.fetch_add(frame.len(), Ordering::Relaxed);
-            state.frames.push_back(frame);
+        if state.closed {
+            return;
         }
+        let before = state.frames.len();
+        state.frames.extend(frames);
+        let n_bytes = state.frames.range(before..).map(Bytes::len).sum();
+        self.queued_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+        Self::wake(state);
     }
 
-    /// Lets the body know that frames are there.
-    pub(crate) fn wake(&self) {
-        let waker = self.state.lock().waker.take();
+    /// Wakes the body, once nobody looks.
+    fn wake(mut state: MutexGuard<'_, State>) {
+        let waker = state.waker.take();
+        drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -67,8 +74,9 @@ impl Outlet {
 
     /// The body ends after what is queued.
     pub(crate) fn close(&self) {
-        self.state.lock().closed = true;
-        self.wake();
+        let mut state = self.state.lock();
+        state.closed = true;
+        Self::wake(state);
     }
 
     /// The body ends at once: what is queued is for nobody.
@@ -77,8 +85,7 @@ impl Outlet {
         state.frames.clear();
         state.closed = true;
         self.queued_bytes.store(0, Ordering::Relaxed);
-        drop(state);
-        self.wake();
+        Self::wake(state);
     }
 
     pub(crate) fn queued_bytes(&self) -> usize {

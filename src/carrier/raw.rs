@@ -330,8 +330,7 @@ impl WebSocket {
                 }
             }
             Io::Mounted { outlet, .. } => {
-                outlet.push(frame);
-                outlet.wake();
+                outlet.send([frame]);
                 outlet.drained().await
             }
         }
@@ -344,7 +343,7 @@ impl WebSocket {
         match &self.io {
             Io::Direct(stream) => Rc::clone(stream).end(vec![goodbye], true),
             Io::Mounted { outlet, .. } => {
-                outlet.push(goodbye);
+                outlet.send([goodbye]);
                 outlet.close();
             }
         }

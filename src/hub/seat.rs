@@ -217,11 +217,9 @@ impl Seat {
             }
             Link::Mounted(_) if self.blocked => Written::Some,
             Link::Mounted(outlet) => {
-                for parcel in self.queue.drain(..) {
-                    outlet.push(parcel.frame(dialect, deflate).into_owned());
-                }
+                let frame = |parcel: Rc<Parcel>| parcel.frame(dialect, deflate).into_owned();
+                outlet.send(self.queue.drain(..).map(frame));
                 self.queued_bytes = 0;
-                outlet.wake();
                 Written::All
             }
             Link::Direct(stream) => {

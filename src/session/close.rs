@@ -197,10 +197,9 @@ fn end_transport(mut seat: Seat, reason: DisconnectReason, close: Option<(u16, S
             outlet.abort()
         }
         Link::Mounted(outlet) => {
-            for frame in seat.take_frames() {
-                outlet.push(frame);
-            }
-            outlet.push(close_frame(reason, close));
+            let mut frames = seat.take_frames();
+            frames.push(close_frame(reason, close));
+            outlet.send(frames);
             outlet.close();
         }
     }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -121,23 +121,21 @@ impl Session {
     /// Starts reading a connection.
     pub(super) fn read_from(&mut self, wire: Wire, carrier: u32, ctx: &mut Context<Self>) {
         let decoder = Decoder::new(self.server.websocket_limits(), wire.negotiated());
-        match wire {
-            Wire::Direct { stream, early, .. } => {
-                let reader = Reader {
-                    stream,
-                    decoder,
-                    carrier,
-                    rest: early,
-                };
-                ctx.spawn(reader);
-            }
+        let (source, rest) = match wire {
+            Wire::Direct { stream, early, .. } => (Source::Direct(stream), early),
             Wire::Mounted {
                 payload: Some(payload),
                 ..
-            } => read_mounted(payload, decoder, carrier, ctx.address()),
+            } => (Source::Mounted(payload), Vec::new()),
             // Read by a task on the worker where the connection is.
-            Wire::Mounted { payload: None, .. } => {}
-        }
+            Wire::Mounted { payload: None, .. } => return,
+        };
+        ctx.spawn(Reader {
+            source,
+            decoder,
+            carrier,
+            rest,
+        });
     }
 
     /// What a connection is to the session now; nothing if it was given up.
@@ -204,11 +202,18 @@ impl Session {
 /// Reads a stream of this worker, inside the session's own task: a frame reaches the session without a
 /// mailbox. Nothing floods that mailbox while a WebSocket is open, so the actor cannot starve its reader.
 struct Reader {
-    stream: Rc<Direct>,
+    source: Source,
     decoder: Decoder,
     carrier: u32,
     /// What was read and not decoded, because the session is blocked.
     rest: Vec<u8>,
+}
+
+/// Where the bytes of a connection come from.
+enum Source {
+    Direct(Rc<Direct>),
+    /// The payload of the request that opened the session, on the session's worker.
+    Mounted(actix_web::web::Payload),
 }
 
 impl ActorFuture<Session> for Reader {
@@ -233,17 +238,27 @@ impl ActorFuture<Session> for Reader {
                 self.decode(&mut rest, session, ctx);
                 continue;
             }
-            let Poll::Ready(read) = self.stream.poll_read(task) else {
-                return Poll::Pending;
+            let end = match &mut self.source {
+                Source::Direct(stream) => match ready!(stream.poll_read(task)) {
+                    Ok(Chunk::Bytes(mut buffer, n)) => {
+                        self.decode(&mut buffer[..n], session, ctx);
+                        give_back(buffer);
+                        continue;
+                    }
+                    Ok(Chunk::End) => Seen::End { is_broken: false },
+                    Err(_) => Seen::End { is_broken: true },
+                },
+                Source::Mounted(payload) => match ready!(payload.poll_next_unpin(task)) {
+                    Some(Ok(chunk)) => {
+                        self.decode(&mut chunk.to_vec(), session, ctx);
+                        continue;
+                    }
+                    end => Seen::End {
+                        is_broken: end.is_some(),
+                    },
+                },
             };
-            match read {
-                Ok(Chunk::Bytes(mut buffer, n)) => {
-                    self.decode(&mut buffer[..n], session, ctx);
-                    give_back(buffer);
-                }
-                Ok(Chunk::End) => session.frame(self.carrier, Seen::End { is_broken: false }, ctx),
-                Err(_) => session.frame(self.carrier, Seen::End { is_broken: true }, ctx),
-            }
+            session.frame(self.carrier, end, ctx);
         }
     }
 }

@@ -150,7 +150,7 @@ impl Offer {
             Self::Mounted {
                 outlet, accepted, ..
             } => {
-                outlet.push(goodbye);
+                outlet.send([goodbye]);
                 outlet.close();
                 // Whoever waits may have gone.
                 let _ = accepted.send(Ok(None));
@@ -331,8 +331,7 @@ impl Session {
         let is_taken = match self.upgrade.as_ref().map(|upgrade| &upgrade.link) {
             Some(Link::Direct(stream)) => stream.write_now(&[frame]),
             Some(Link::Mounted(outlet)) if outlet.queued_bytes() < PROBE_BACKLOG_BYTES => {
-                outlet.push(frame);
-                outlet.wake();
+                outlet.send([frame]);
                 true
             }
             Some(Link::Mounted(_)) => false,
@@ -383,7 +382,7 @@ impl Session {
         match upgrade.link {
             Link::Direct(stream) => stream.end(vec![goodbye], true),
             Link::Mounted(outlet) => {
-                outlet.push(goodbye);
+                outlet.send([goodbye]);
                 outlet.close();
             }
             Link::Polling(_) | Link::Gone => {}
