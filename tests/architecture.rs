@@ -157,7 +157,7 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "socket2",
-        &["carrier/direct.rs", "redis/dial.rs"],
+        &["carrier/direct.rs", "redis/dial.rs", "cli/bench/target.rs"],
         "options of sockets are set where the sockets are made",
     ),
     ("toml", &["config/"], "nobody else reads files"),

@@ -59,7 +59,7 @@ enum Command {
     Sockets(asks::Sockets),
     Gc(gc::Gc),
     Healthcheck(healthcheck::Healthcheck),
-    Bench(bench::Bench),
+    Bench(Box<bench::Bench>),
     /// Print the version
     Version,
 }

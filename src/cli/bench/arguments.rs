@@ -121,6 +121,10 @@ pub(super) struct Rooms {
     /// Its arguments, a JSON array in which {client} and {room} are filled
     #[arg(long, value_name = "JSON", default_value = r#"["{room}"]"#)]
     pub(super) join_args: String,
+    /// The event with which a client leaves each of its rooms at the end, with the arguments of --join-args; it has to be
+    /// answered [default: none]
+    #[arg(long, value_name = "NAME")]
+    pub(super) leave_event: Option<String>,
     /// Messages per second and sender; each room has senders of its own
     #[arg(long, value_name = "RATE", default_value = "1", value_parser = rate)]
     pub(super) rate: f64,
@@ -208,6 +212,10 @@ pub(super) struct Senders {
     /// The server leaves out the sender: socket.broadcast.emit, socket.to(room).emit
     #[arg(long)]
     pub(super) without_sender: bool,
+    /// Clients besides, that read nothing once they are connected and in their rooms, and for whom the system keeps little. They
+    /// are no receivers; told is how many of them the server has disconnected at the end
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) stalled: usize,
 }
 
 /// `10s`, `1m 30s`.

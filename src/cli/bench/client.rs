@@ -1,7 +1,8 @@
-//! One client: it connects, joins its rooms, sends what is due, and measures what comes back.
+//! One client: it connects, sends what is due, hears what comes back, and goes.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::broken::Broken;
-use super::messages::room_name;
 use super::plan::Plan;
 use super::schedule::Due;
 use super::shared::{Phase, Shared};
@@ -96,12 +96,16 @@ pub(super) async fn live(crew: Rc<Crew>, n: usize, due: Duration, mailbox: Rc<Ma
             return fail(&crew, &broken);
         }
     };
+    if crew.plan.is_stalled(n) {
+        return client.stall().await;
+    }
     crew.shared.ready.add(1);
-    match client.work(&mailbox).await {
-        Ok(()) => {
-            // Whoever does not listen to it is left without.
-            let _ = timeout(GOODBYE, client.wire.close()).await;
-        }
+    let worked = match client.work(&mailbox).await {
+        Ok(()) => within(crew.plan.timeout, client.leave()).await,
+        broken => broken,
+    };
+    match worked {
+        Ok(()) => client.close().await,
         Err(broken) => {
             crew.shared.dropped.add(1);
             crew.tally.borrow_mut().n_dropped += 1;
@@ -116,23 +120,29 @@ fn fail(crew: &Crew, broken: &Broken) {
     }
 }
 
+async fn within<T>(
+    patience: Duration,
+    done: impl Future<Output = Result<T, Broken>>,
+) -> Result<T, Broken> {
+    let done = timeout(patience, done).await;
+    done.unwrap_or(Err(Broken::Timeout))
+}
+
 impl Client {
     /// Connects and joins.
     async fn arrive(crew: Rc<Crew>, n: usize, due: Duration) -> Result<Self, Broken> {
         let plan = Arc::clone(&crew.plan);
         let connecting = Self::connect(Rc::clone(&crew), n);
-        let connected = timeout(plan.timeout, connecting).await;
-        let mut client = connected.unwrap_or(Err(Broken::Timeout))?;
+        let mut client = within(plan.timeout, connecting).await?;
         let at = crew.start.elapsed();
         crew.tally.borrow_mut().connected(due, at);
-        let joined = timeout(plan.timeout, client.join()).await;
-        joined.unwrap_or(Err(Broken::Timeout))?;
+        within(plan.timeout, client.join()).await?;
         Ok(client)
     }
 
     async fn connect(crew: Rc<Crew>, n: usize) -> Result<Self, Broken> {
         let plan = Arc::clone(&crew.plan);
-        let mut wire = Wire::open(&plan.target, plan.transport, n).await?;
+        let mut wire = Wire::open(&plan.target, plan.transport, plan.caller(n)).await?;
         let open: Open = loop {
             if let Heard::Packet(text) = wire.next().await? {
                 let json = text.strip_prefix('0');
@@ -173,41 +183,6 @@ impl Client {
         }
     }
 
-    /// Joins the rooms of this client, one after the other.
-    async fn join(&mut self) -> Result<(), Broken> {
-        let plan = Arc::clone(&self.crew.plan);
-        let Some(traffic) = &plan.traffic else {
-            return Ok(());
-        };
-        for room in traffic.rooms_of(self.n) {
-            if let Some(join) = &traffic.join {
-                let filling = Filling {
-                    n: self.n,
-                    room: &room_name(room),
-                    ..Filling::default()
-                };
-                let id = self.emit_with_ack(&join.fill(&filling))?;
-                self.answered(id).await?;
-            }
-            if let Some(members) = self.crew.shared.members.get(room) {
-                members.add(1);
-            }
-        }
-        Ok(())
-    }
-
-    async fn answered(&mut self, id: u64) -> Result<(), Broken> {
-        loop {
-            if let Some(text) = self.hear().await? {
-                let packet = packet(&text)?;
-                let is_ack = matches!(packet.kind, PacketType::Ack | PacketType::BinaryAck);
-                if is_ack && packet.id == Some(id) {
-                    return Ok(());
-                }
-            }
-        }
-    }
-
     /// Sends an event that asks for an answer: the number of the answer.
     pub(super) fn emit_with_ack(&mut self, event: &str) -> Result<u64, Broken> {
         self.last_id += 1;
@@ -220,7 +195,7 @@ impl Client {
     /// The next message of Socket.IO, or nothing if only something else has happened: a heartbeat, or room for more.
     ///
     /// Nothing is lost if this is given up and called again.
-    async fn hear(&mut self) -> Result<Option<Utf8Bytes>, Broken> {
+    pub(super) async fn hear(&mut self) -> Result<Option<Utf8Bytes>, Broken> {
         let heard = tokio::select! {
             heard = self.wire.next() => heard?,
             () = &mut self.overdue => return Err(Broken::Silent),
@@ -257,9 +232,14 @@ impl Client {
             }
         }
     }
+
+    /// Says goodbye. Whoever does not listen to it is left without.
+    pub(super) async fn close(&mut self) {
+        let _ = timeout(GOODBYE, self.wire.close()).await;
+    }
 }
 
-fn packet(text: &str) -> Result<RawPacket<'_>, Broken> {
+pub(super) fn packet(text: &str) -> Result<RawPacket<'_>, Broken> {
     let message = text.strip_prefix('4').unwrap_or_default();
     decode(message, usize::MAX).map_err(|_| Broken::Garbage(text.to_owned()))
 }

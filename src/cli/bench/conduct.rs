@@ -103,9 +103,9 @@ impl Conductor {
 
     async fn run(&mut self, before: Option<Sample>) -> Outcome {
         let plan = Arc::clone(&self.plan);
-        let n_clients = u64::try_from(plan.n_clients).unwrap_or(u64::MAX);
+        let n_all = u64::try_from(plan.n_all()).unwrap_or(u64::MAX);
         self.until(None, |shared| {
-            shared.ready.get() + shared.failed.get() == n_clients
+            shared.ready.get() + shared.failed.get() == n_all
         })
         .await;
         let mut outcome = Outcome {
@@ -117,7 +117,7 @@ impl Conductor {
             measuring: None,
             after: None,
         };
-        if self.n_interrupts == 0 && self.shared.ready.get() > 0 {
+        if self.n_interrupts == 0 && self.shared.ready.get() > self.shared.stalled.get() {
             let epoch = Instant::now() + RUN_UP;
             let epoch = *self.shared.epoch.get_or_init(|| epoch);
             self.phase.send_replace(Phase::Traffic(epoch));

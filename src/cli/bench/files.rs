@@ -16,7 +16,7 @@ pub(super) fn allow(plan: &Plan) -> Result<Option<(u64, u64)>, PlanError> {
         Transport::Websocket => 1,
         Transport::Polling => 2,
     };
-    let n_clients = u64::try_from(plan.n_clients).unwrap_or(u64::MAX);
+    let n_clients = u64::try_from(plan.n_all()).unwrap_or(u64::MAX);
     let n_threads = u64::try_from(plan.n_threads).unwrap_or(u64::MAX);
     raise(n_clients * each + n_threads * 8 + OTHERS)
 }

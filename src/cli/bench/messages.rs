@@ -38,6 +38,7 @@ pub(super) struct Traffic {
     pub(super) n_rooms: usize,
     pub(super) rooms_per_client: usize,
     pub(super) join: Option<Template>,
+    pub(super) leave: Option<Template>,
     pub(super) event: Template,
     /// The payload of those that need not be known again.
     pub(super) filler: String,
@@ -82,6 +83,7 @@ impl Traffic {
             n_rooms: 1,
             rooms_per_client: 1,
             join: None,
+            leave: None,
             event,
             filler: "x".repeat(n_bytes),
             n_bytes,

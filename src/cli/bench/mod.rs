@@ -4,20 +4,24 @@
 //! |---|---|
 //! | `arguments`, `plan`, `messages` | what is asked for, and what that means |
 //! | `conduct`, `worker`, `shared` | the run: its phases, its threads, what they share |
-//! | `client`, `traffic` | one client: how it comes, and what it says and hears |
+//! | `client`, `membership`, `traffic` | one client: how it comes, its rooms, and what it says and hears |
+//! | `stalled` | one that does not read |
 //! | `target`, `wire`, `websocket`, `polling` | connections, and packets of Engine.IO on them |
 //! | `schedule`, `timer` | when what is due; the clock that rings then |
 //! | `template`, `stamp` | what is sent, and how it is known again |
 //! | `broken` | what goes wrong |
-//! | `tally`, `times`, `process` | what is counted and measured |
+//! | `tally`, `counts`, `times`, `process` | what is counted and measured |
 //! | `files` | how many connections there may be |
-//! | `progress`, `report`, `words`, `plot`, `svg` | what is shown |
+//! | `progress`, `report`, `json`, `words`, `plot`, `svg` | what is shown |
 
 mod arguments;
 mod broken;
 mod client;
 mod conduct;
+mod counts;
 mod files;
+mod json;
+mod membership;
 mod messages;
 mod plan;
 mod plot;
@@ -27,6 +31,7 @@ mod progress;
 mod report;
 mod schedule;
 mod shared;
+mod stalled;
 mod stamp;
 mod svg;
 mod tally;
@@ -54,7 +59,7 @@ pub(super) use self::arguments::Bench;
 pub(super) use self::broken::PlanError;
 
 impl Bench {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(&self) -> Result<(), Failure> {
         let plan = Arc::new(Plan::new(&self.mode)?);
         let Clients { svg, json, .. } = self.mode.clients();
         // Better now than when all is done.

@@ -11,7 +11,7 @@ use super::broken::PlanError;
 use super::messages::{Kind, Traffic, lanes};
 use super::schedule::opening;
 use super::tally::{Tally, Window};
-use super::target::Target;
+use super::target::{Caller, Target};
 use super::template::Template;
 use super::wire::Transport;
 
@@ -31,6 +31,8 @@ pub(super) struct Plan {
     pub(super) nsp_prefix: String,
     pub(super) auth: Template,
     pub(super) n_clients: usize,
+    /// Clients that do not read, numbered behind the others.
+    pub(super) n_stalled: usize,
     pub(super) connect_rate: f64,
     /// How long connections are held that have nothing to say.
     pub(super) hold: Duration,
@@ -76,6 +78,7 @@ impl Plan {
         let rate = broadcast.rate;
         let traffic = Traffic::new(Kind::Broadcast, messages, lanes, event, rate)?;
         plan.traffic = Some(traffic.sent_by(&broadcast.senders)?);
+        plan.n_stalled = stalled(broadcast.senders.stalled)?;
         Ok(plan)
     }
 
@@ -101,7 +104,11 @@ impl Plan {
         traffic.n_rooms = n_rooms;
         traffic.rooms_per_client = per_client;
         traffic.join = Some(join);
+        let leave = rooms.leave_event.as_deref();
+        let leave = leave.map(|name| event("--join-args", name, &rooms.join_args));
+        traffic.leave = leave.transpose()?;
         plan.traffic = Some(traffic.sent_by(&rooms.senders)?);
+        plan.n_stalled = stalled(rooms.senders.stalled)?;
         Ok(plan)
     }
 
@@ -127,6 +134,7 @@ impl Plan {
             nsp_prefix: nsp_prefix(&clients.namespace)?,
             auth,
             n_clients,
+            n_stalled: 0,
             connect_rate,
             hold: Duration::ZERO,
             timeout: clients.timeout,
@@ -134,6 +142,23 @@ impl Plan {
             pids: clients.pid.clone(),
             traffic: None,
         })
+    }
+
+    /// Those who read and those who do not.
+    pub(super) const fn n_all(&self) -> usize {
+        self.n_clients + self.n_stalled
+    }
+
+    pub(super) const fn is_stalled(&self, n: usize) -> bool {
+        n >= self.n_clients
+    }
+
+    /// As whom the client with this number connects.
+    pub(super) fn caller(&self, n: usize) -> Caller {
+        Caller {
+            n,
+            is_stalled: self.is_stalled(n),
+        }
     }
 
     /// A tally of what is measured, with nothing in it.
@@ -154,6 +179,16 @@ impl Plan {
     /// Rooms of which somebody has to know the number of members.
     pub(super) fn n_rooms(&self) -> usize {
         self.traffic.as_ref().map_or(0, |traffic| traffic.n_rooms)
+    }
+}
+
+fn stalled(n_stalled: usize) -> Result<usize, PlanError> {
+    match n_stalled <= MOST_CLIENTS {
+        true => Ok(n_stalled),
+        false => {
+            let why = format!("--stalled: at most {MOST_CLIENTS}");
+            Err(PlanError::Option(why))
+        }
     }
 }
 
@@ -226,6 +261,7 @@ mod tests {
     fn there_is_a_most_of_everything() {
         for words in [
             "connect -n 1000001",
+            "broadcast --stalled 1000001",
             "echo --size 8388609",
             "echo --rate 1000000 --duration 2s",
             "rooms -n 1000000 --rooms 1000001 --rooms-per-client 100",

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::broken::Broken;
-use super::target::Target;
+use super::target::{Caller, Target};
 use super::wire::Heard;
 
 /// Stands between packets of a payload.
@@ -32,7 +32,7 @@ type Exchange = Pin<Box<dyn Future<Output = (Lane, Result<Bytes, Broken>)>>>;
 
 pub(super) struct Polling {
     target: Arc<Target>,
-    n: usize,
+    caller: Caller,
     sid: String,
     /// What has come in one payload, and was not asked for yet.
     heard: VecDeque<Utf8Bytes>,
@@ -56,10 +56,10 @@ struct Lane(Option<SendRequest<Full<Bytes>>>);
 
 impl Polling {
     /// Nothing is asked before somebody waits for it.
-    pub(super) fn open(target: Arc<Target>, n: usize) -> Self {
+    pub(super) fn open(target: Arc<Target>, caller: Caller) -> Self {
         Self {
             target,
-            n,
+            caller,
             sid: String::new(),
             heard: VecDeque::new(),
             queued: String::new(),
@@ -126,10 +126,10 @@ impl Polling {
         if let Direction::Idle(lane) = std::mem::replace(direction, Direction::Gone) {
             let target = Arc::clone(&self.target);
             let path = target.path("polling", &self.sid);
-            let n = self.n;
+            let caller = self.caller;
             *direction = Direction::Busy(Box::pin(async move {
                 let mut lane = lane;
-                let answer = lane.ask(&target, n, method, path, body).await;
+                let answer = lane.ask(&target, caller, method, path, body).await;
                 (lane, answer)
             }));
         }
@@ -160,7 +160,7 @@ impl Lane {
     async fn ask(
         &mut self,
         target: &Target,
-        n: usize,
+        caller: Caller,
         method: Method,
         path: String,
         body: String,
@@ -181,11 +181,11 @@ impl Lane {
                 // Servers close connections that were idle for a while. Of a request that was never sent nothing is known
                 // to them.
                 Err(mut err) => match err.take_message() {
-                    Some(request) => self.dial(target, n, request).await?,
+                    Some(request) => self.dial(target, caller, request).await?,
                     None => return Err(Broken::Transport(err.into_error().to_string())),
                 },
             },
-            None => self.dial(target, n, request).await?,
+            None => self.dial(target, caller, request).await?,
         };
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER_BYTES)
@@ -204,11 +204,11 @@ impl Lane {
     async fn dial(
         &mut self,
         target: &Target,
-        n: usize,
+        caller: Caller,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<hyper::body::Incoming>, Broken> {
         let broken = |err: hyper::Error| Broken::Transport(err.to_string());
-        let stream = target.dial(n).await?;
+        let stream = target.dial(caller).await?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // It ends with its sender; what breaks it the request says.
         actix_rt::spawn(connection);

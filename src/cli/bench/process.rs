@@ -1,4 +1,4 @@
-//! What a process of the server takes: memory and time.
+//! What a process of the server takes: memory and time; and how often it waits.
 
 use std::fs;
 use std::io;
@@ -20,6 +20,16 @@ pub(super) struct Sample {
     pub(super) at: Instant,
     pub(super) rss_bytes: u64,
     pub(super) cpu: Duration,
+    switches: Switches,
+}
+
+/// How often threads have left a processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Switches {
+    /// They waited for something: so often they had to be woken up.
+    voluntary: u64,
+    /// Somebody else had his turn.
+    involuntary: u64,
 }
 
 impl Sample {
@@ -35,14 +45,20 @@ impl Sample {
             at: Instant::now(),
             rss_bytes: 0,
             cpu: Duration::ZERO,
+            switches: Switches::default(),
         };
         for &pid in pids {
-            let looked = rss(pid).and_then(|rss_bytes| Ok((rss_bytes, cpu(pid)?)));
-            let (rss_bytes, cpu) = looked.map_err(|source| PlanError::Process { pid, source })?;
-            sample.rss_bytes += rss_bytes;
-            sample.cpu += cpu;
+            let looked = sample.add(pid);
+            looked.map_err(|source| PlanError::Process { pid, source })?;
         }
         Ok(Some(sample))
+    }
+
+    fn add(&mut self, pid: u32) -> io::Result<()> {
+        self.rss_bytes += rss(pid)?;
+        self.cpu += cpu(pid)?;
+        self.switches.add(switches(pid)?);
+        Ok(())
     }
 }
 
@@ -64,6 +80,16 @@ impl Usage {
         let (begin, end) = (self.measuring?, self.after?);
         let used = end.cpu.saturating_sub(begin.cpu);
         Some((used, end.at.saturating_duration_since(begin.at)))
+    }
+
+    /// How often it has waited, and was made to, while it was measured.
+    fn switches(&self) -> Option<Switches> {
+        let (begin, end) = (self.measuring?.switches, self.after?.switches);
+        // The counts of threads that have ended are gone with them.
+        Some(Switches {
+            voluntary: end.voluntary.saturating_sub(begin.voluntary),
+            involuntary: end.involuntary.saturating_sub(begin.involuntary),
+        })
     }
 
     /// Bytes by which each connection has made it grow.
@@ -101,11 +127,24 @@ impl Usage {
                 ));
             }
         }
+        if let Some(Switches {
+            voluntary,
+            involuntary,
+        }) = self.switches()
+        {
+            text.push_str(&format!("\nserver wake-ups     {voluntary}"));
+            if self.n_messages > 0 {
+                let each = voluntary as f64 / self.n_messages as f64;
+                text.push_str(&format!(", {each:.2} for each message in or out"));
+            }
+            text.push_str(&format!("; interrupted {involuntary} times"));
+        }
         text
     }
 
     pub(super) fn json(&self) -> Value {
         let cpu = self.cpu();
+        let switches = self.switches();
         json!({
             "rss_before_bytes": self.before.rss_bytes,
             "rss_connected_bytes": self.connected.rss_bytes,
@@ -114,6 +153,8 @@ impl Usage {
             "cpu_connecting_s": self.connected.cpu.saturating_sub(self.before.cpu).as_secs_f64(),
             "cpu_measured_s": cpu.map(|(used, _)| used.as_secs_f64()),
             "cpu_measured_over_s": cpu.map(|(_, within)| within.as_secs_f64()),
+            "voluntary_switches_measured": switches.map(|switches| switches.voluntary),
+            "involuntary_switches_measured": switches.map(|switches| switches.involuntary),
         })
     }
 }
@@ -146,6 +187,39 @@ fn ticks(stat: &str) -> Option<u32> {
     user.checked_add(system)
 }
 
+/// Of all its threads: the file of the process has those of the first.
+///
+/// **Source**: `voluntary_ctxt_switches` and `nonvoluntary_ctxt_switches`, proc_pid_status(5).
+fn switches(pid: u32) -> io::Result<Switches> {
+    let mut sum = Switches::default();
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        match fs::read_to_string(task?.path().join("status")) {
+            Ok(status) => sum.add(Switches::of(&status)),
+            // The thread has ended meanwhile.
+            Err(_) => continue,
+        }
+    }
+    Ok(sum)
+}
+
+impl Switches {
+    fn of(status: &str) -> Self {
+        let count = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.trim().parse().ok()).unwrap_or(0)
+        };
+        Self {
+            voluntary: count("voluntary_ctxt_switches:"),
+            involuntary: count("nonvoluntary_ctxt_switches:"),
+        }
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.voluntary += other.voluntary;
+        self.involuntary += other.involuntary;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,11 +231,27 @@ mod tests {
         assert_eq!(ticks("7 (a) S 1"), None);
     }
 
+    #[test]
+    fn switches_are_told_apart() {
+        let status = "Name:\ta\nvoluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t7\n";
+        let expected = Switches {
+            voluntary: 150,
+            involuntary: 7,
+        };
+        assert_eq!(Switches::of(status), expected);
+        assert_eq!(Switches::of("Name:\ta\n"), Switches::default());
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_has_memory_and_no_process_has_none() {
         let sample = Sample::take(&[std::process::id()]).unwrap().unwrap();
         assert!(sample.rss_bytes > 100_000);
+        let Switches {
+            voluntary,
+            involuntary,
+        } = sample.switches;
+        assert!(voluntary + involuntary > 0);
         assert!(Sample::take(&[]).unwrap().is_none());
         let missing = Sample::take(&[u32::MAX]);
         assert!(matches!(missing, Err(PlanError::Process { .. })));

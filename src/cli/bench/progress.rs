@@ -49,7 +49,7 @@ fn write(line: &str) {
 fn line(plan: &Plan, shared: &Shared, phase: Phase) -> String {
     let ready = shared.ready.get();
     let mut line = match phase {
-        Phase::Connecting => format!("connecting: {ready} of {}", plan.n_clients),
+        Phase::Connecting => format!("connecting: {ready} of {}", plan.n_all()),
         Phase::Traffic(epoch) => running(plan, shared, epoch),
         Phase::Draining => format!(
             "waiting for {} on their way",

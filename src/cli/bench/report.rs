@@ -1,16 +1,14 @@
-//! What was measured, for people and for programs.
+//! What was measured, for people.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::conduct::Outcome;
+use super::counts::Counts;
 use super::messages::{Kind, Traffic};
 use super::plan::Plan;
 use super::plot::{Point, over_time};
 use super::process::Usage;
 use super::svg::{Picture, draw, percents};
-use super::tally::Counts;
 use super::times::Times;
 use super::words::{number, time};
 
@@ -38,7 +36,8 @@ impl Report<'_> {
         }
         let connected = format!(
             "connections         {} of {}",
-            tally.n_connected, plan.n_clients
+            tally.n_connected,
+            plan.n_all()
         );
         if tally.n_connected > 0 {
             lines.push(format!(
@@ -49,6 +48,12 @@ impl Report<'_> {
             lines.push(format!("  until connected   {}", latencies(&tally.connect)));
         } else {
             lines.push(connected);
+        }
+        if tally.n_stalled > 0 {
+            let (n, n_gone) = (tally.n_stalled, tally.n_stalled_gone);
+            lines.push(format!(
+                "  stalled           {n}, of which the server has disconnected {n_gone}"
+            ));
         }
         for (reason, n) in &tally.failures {
             lines.push(format!("  failed            {n} × {reason}"));
@@ -137,75 +142,6 @@ impl Report<'_> {
         lines
     }
 
-    pub(super) fn json(&self) -> Value {
-        let (plan, outcome) = (self.plan, self.outcome);
-        let tally = &outcome.tally;
-        json!({
-            "ok": self.is_ok(),
-            "interrupted": outcome.is_interrupted,
-            "mode": plan.mode,
-            "url": plan.target.url,
-            "transport": plan.transport.name(),
-            "namespace": plan.namespace,
-            "connections": {
-                "wanted": plan.n_clients,
-                "connected": tally.n_connected,
-                "dropped": tally.n_dropped,
-                "seconds": tally.last_connected.as_secs_f64(),
-                "per_second": self.connected_per_second(),
-                "latency_ms": times(&tally.connect),
-                "failures": tally.failures,
-            },
-            "messages": plan.traffic.as_ref().map(|traffic| self.messages_json(traffic)),
-            "latency_over_time_ms": self.over_time_json(),
-            "server": self.server().map(|server| server.json()),
-        })
-    }
-
-    fn messages_json(&self, traffic: &Traffic) -> Value {
-        let tally = &self.outcome.tally;
-        let counts = |counts: &Counts| {
-            json!({
-                "due": counts.due,
-                "sent": counts.sent,
-                "unsent": counts.unsent(),
-                "expected": counts.expected,
-                "received": counts.received,
-                "missing": counts.missing(),
-                "surplus": counts.surplus(),
-                "repeated": counts.repeated,
-            })
-        };
-        let seconds = self.outcome.measured.as_secs_f64();
-        let per_second = |n: u64| n as f64 / seconds.max(1e-9);
-        json!({
-            "seconds": seconds,
-            "rate": traffic.schedule.total_rate(),
-            "measured": counts(&tally.measured),
-            "warm_up": counts(&tally.warm_up),
-            "sent_per_second": per_second(tally.measured.sent),
-            "received_per_second": per_second(tally.measured.received),
-            "latency_ms": times(&tally.latency),
-            "sent_late_ms": times(&tally.lag),
-            "other_answers": tally.n_other_answers,
-            "other_answer": tally.other_answer,
-        })
-    }
-
-    fn over_time_json(&self) -> Vec<Value> {
-        let points = self.slots().into_iter().flatten();
-        points
-            .map(|point| {
-                json!({
-                    "at_s": point.at.as_secs_f64(),
-                    "p50": ms(point.p50),
-                    "p99": ms(point.p99),
-                    "max": ms(point.max),
-                })
-            })
-            .collect()
-    }
-
     pub(super) fn svg(&self) -> String {
         let tally = &self.outcome.tally;
         // Where nothing is said, what there is to see is how connections came to be.
@@ -225,7 +161,7 @@ impl Report<'_> {
     }
 
     /// What was planned to be measured, in so many pieces, as far as it came; those in which nothing was are none.
-    fn slots(&self) -> Vec<Option<Point>> {
+    pub(super) fn slots(&self) -> Vec<Option<Point>> {
         let tally = &self.outcome.tally;
         let piece = tally.window.piece();
         let slots = tally.slots.iter().zip(0_u32..);
@@ -250,13 +186,13 @@ impl Report<'_> {
         }
     }
 
-    fn connected_per_second(&self) -> f64 {
+    pub(super) fn connected_per_second(&self) -> f64 {
         let tally = &self.outcome.tally;
         let seconds = tally.last_connected.as_secs_f64().max(1e-3);
         tally.n_connected as f64 / seconds
     }
 
-    fn server(&self) -> Option<Usage> {
+    pub(super) fn server(&self) -> Option<Usage> {
         let tally = &self.outcome.tally;
         let Outcome {
             before,
@@ -274,22 +210,6 @@ impl Report<'_> {
             n_messages: tally.measured.sent + tally.measured.received,
         })
     }
-}
-
-fn ms(time: Duration) -> f64 {
-    // To the microsecond that it was measured to.
-    time.as_micros() as f64 / 1e3
-}
-
-fn times(times: &Times) -> Value {
-    json!({
-        "mean": ms(times.mean()),
-        "p50": ms(times.percentile(50.0)),
-        "p90": ms(times.percentile(90.0)),
-        "p99": ms(times.percentile(99.0)),
-        "p99.9": ms(times.percentile(99.9)),
-        "max": ms(times.max()),
-    })
 }
 
 fn latencies(times: &Times) -> String {

@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) failed: Count,
     /// Clients that did, and are gone.
     pub(super) dropped: Count,
+    /// Clients that did, and do not read.
+    pub(super) stalled: Count,
     /// Messages whose time has come.
     pub(super) due: Count,
     pub(super) sent: Count,
@@ -75,6 +77,6 @@ impl Shared {
     pub(super) fn is_quiet(&self) -> bool {
         let is_sent = self.sent.get() == self.due.get();
         (is_sent && self.received.get() >= self.expected.get())
-            || self.dropped.get() == self.ready.get()
+            || self.dropped.get() + self.stalled.get() == self.ready.get()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::counts::Counts;
 use super::schedule::Due;
 use super::times::Times;
 
@@ -11,47 +12,6 @@ pub(super) const SLOTS: u32 = 60;
 
 /// More kinds of failures than these are counted as one: servers may put anything into what they say.
 const MOST_REASONS: usize = 30;
-
-/// Messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    /// Those whose time had come.
-    pub(super) due: u64,
-    pub(super) sent: u64,
-    /// How many receipts the sent ones ask for: an answer each, or as many as there are receivers.
-    pub(super) expected: u64,
-    pub(super) received: u64,
-    /// Received again.
-    pub(super) repeated: u64,
-}
-
-impl Counts {
-    pub(super) const fn unsent(&self) -> u64 {
-        self.due.saturating_sub(self.sent)
-    }
-
-    pub(super) const fn missing(&self) -> u64 {
-        self.expected.saturating_sub(self.received)
-    }
-
-    /// Who receives what was not for him; or somebody has miscounted.
-    pub(super) const fn surplus(&self) -> u64 {
-        self.received.saturating_sub(self.expected)
-    }
-
-    /// Whether all that was due was sent, and came as often as it should.
-    pub(super) const fn is_whole(&self) -> bool {
-        self.unsent() == 0 && self.received == self.expected && self.repeated == 0
-    }
-
-    const fn add(&mut self, other: &Self) {
-        self.due += other.due;
-        self.sent += other.sent;
-        self.expected += other.expected;
-        self.received += other.received;
-        self.repeated += other.repeated;
-    }
-}
 
 /// What is measured: all that was due in it.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +49,9 @@ pub(super) struct Tally {
     pub(super) n_connected: u64,
     /// Connections that failed after they were there.
     pub(super) n_dropped: u64,
+    /// Connections of clients that do not read, and how many of them the server has ended.
+    pub(super) n_stalled: u64,
+    pub(super) n_stalled_gone: u64,
     /// Why connections failed, before and after.
     pub(super) failures: BTreeMap<String, u64>,
     pub(super) warm_up: Counts,
@@ -113,6 +76,8 @@ impl Tally {
             last_connected: Duration::ZERO,
             n_connected: 0,
             n_dropped: 0,
+            n_stalled: 0,
+            n_stalled_gone: 0,
             failures: BTreeMap::new(),
             warm_up: Counts::default(),
             measured: Counts::default(),
@@ -199,6 +164,8 @@ impl Tally {
         self.last_connected = self.last_connected.max(other.last_connected);
         self.n_connected += other.n_connected;
         self.n_dropped += other.n_dropped;
+        self.n_stalled += other.n_stalled;
+        self.n_stalled_gone += other.n_stalled_gone;
         for (reason, n) in other.failures {
             self.count_failures(reason, n);
         }
@@ -266,35 +233,6 @@ mod tests {
         assert_eq!(all.last_connected, 3 * SECOND);
         assert_eq!(all.latency.percentile(50.0).as_secs(), 2);
         assert_eq!(all.slots[0].n(), 3);
-    }
-
-    #[test]
-    fn what_comes_too_often_is_as_wrong_as_what_does_not_come() {
-        let whole = Counts {
-            due: 2,
-            sent: 2,
-            expected: 6,
-            received: 6,
-            repeated: 0,
-        };
-        assert!(whole.is_whole());
-        for wrong in [
-            Counts { due: 3, ..whole },
-            Counts {
-                received: 5,
-                ..whole
-            },
-            Counts {
-                received: 7,
-                ..whole
-            },
-            Counts {
-                repeated: 1,
-                ..whole
-            },
-        ] {
-            assert!(!wrong.is_whole(), "{wrong:?}");
-        }
     }
 
     #[test]

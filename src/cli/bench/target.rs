@@ -9,6 +9,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper_rustls::ConfigBuilderExt as _;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+#[cfg(unix)]
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
@@ -22,6 +24,21 @@ pub(super) type Stream = Box<dyn Duplex>;
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+
+/// What the system keeps at its two ends for a connection that nobody reads from: here so much, and at the server some dozen
+/// segments, which on the loopback are of 64 kB if nobody asks for those of an Ethernet.
+const STALLED_RECEIVE_BYTES: u32 = 4096;
+#[cfg(unix)]
+const STALLED_SEGMENT_BYTES: u32 = 1460;
+
+/// Who connects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    /// The number of the client.
+    pub(super) n: usize,
+    /// It will not read: the system is to keep little for it, so that the server has to.
+    pub(super) is_stalled: bool,
+}
 
 /// Where the server is.
 pub(super) struct Target {
@@ -110,18 +127,19 @@ impl Target {
         path
     }
 
-    /// A connection for the client with this number.
+    /// A connection for a client.
     ///
     /// # Errors
     /// Why the last address that the host has was no good.
-    pub(super) async fn dial(&self, n: usize) -> Result<Stream, Broken> {
-        let source = self.sources.get(n % self.sources.len().max(1)).copied();
+    pub(super) async fn dial(&self, caller: Caller) -> Result<Stream, Broken> {
+        let turn = caller.n % self.sources.len().max(1);
+        let source = self.sources.get(turn).copied();
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for &address in &self.addresses {
             if source.is_some_and(|source| source.is_ipv4() != address.is_ipv4()) {
                 continue;
             }
-            match tcp(address, source).await {
+            match tcp(address, source, caller.is_stalled).await {
                 Ok(stream) => return self.secured(stream).await,
                 Err(err) => last = err,
             }
@@ -140,11 +158,21 @@ impl Target {
     }
 }
 
-async fn tcp(address: SocketAddr, source: Option<IpAddr>) -> io::Result<tokio::net::TcpStream> {
+async fn tcp(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    is_stalled: bool,
+) -> io::Result<tokio::net::TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
+    if is_stalled {
+        // Before it connects: later the server knows of more.
+        socket.set_recv_buffer_size(STALLED_RECEIVE_BYTES)?;
+        #[cfg(unix)]
+        SockRef::from(&socket).set_tcp_mss(STALLED_SEGMENT_BYTES)?;
+    }
     if let Some(source) = source {
         socket.bind(SocketAddr::new(source, 0))?;
     }

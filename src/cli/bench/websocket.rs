@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::broken::Broken;
-use super::target::{Stream, Target};
+use super::target::{Caller, Stream, Target};
 use super::wire::Heard;
 
 /// What is read at once. There may be many connections, and most messages are small.
@@ -24,8 +24,8 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) async fn open(target: &Target, n: usize) -> Result<Self, Broken> {
-        let stream = target.dial(n).await?;
+    pub(super) async fn open(target: &Target, caller: Caller) -> Result<Self, Broken> {
+        let stream = target.dial(caller).await?;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(0);

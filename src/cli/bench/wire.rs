@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::broken::Broken;
 use super::polling::Polling;
-use super::target::Target;
+use super::target::{Caller, Target};
 use super::websocket::Socket;
 
 /// How packets travel.
@@ -43,18 +43,20 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    /// Connects the client with this number.
+    /// Connects a client.
     ///
     /// # Errors
     /// [`Broken`]
     pub(super) async fn open(
         target: &Arc<Target>,
         transport: Transport,
-        n: usize,
+        caller: Caller,
     ) -> Result<Self, Broken> {
         Ok(match transport {
-            Transport::Websocket => Self::Websocket(Box::new(Socket::open(target, n).await?)),
-            Transport::Polling => Self::Polling(Box::new(Polling::open(Arc::clone(target), n))),
+            Transport::Websocket => Self::Websocket(Box::new(Socket::open(target, caller).await?)),
+            Transport::Polling => {
+                Self::Polling(Box::new(Polling::open(Arc::clone(target), caller)))
+            }
         })
     }
 

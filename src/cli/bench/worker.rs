@@ -52,7 +52,7 @@ impl Worker {
 
     /// Threads take turns in taking clients.
     fn clients(&self) -> impl Iterator<Item = usize> {
-        (self.index..self.plan.n_clients).step_by(self.plan.n_threads)
+        (self.index..self.plan.n_all()).step_by(self.plan.n_threads)
     }
 
     async fn work(mut self) -> io::Result<Tally> {
