@@ -84,6 +84,7 @@ servers:
 bench:
 	benches/check
 	python3 benches/check_test.py
+	python3 benches/growth_test.py
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --no-audit --no-fund --prefix $*
