@@ -9,6 +9,9 @@ from axis import axis
 from messages import CONNECT_RATE, EVERYBODY, LATENCY, ROOM, cells
 from processes import begin, cpu_s, load, report_of, rss_kib, serve, switches, system_calls_a_second, waiting
 
+# How often a run is looked at: often enough to see who is disconnected after 25 s.
+LOOKS_EVERY_S = 5
+
 
 @axis(
     "connections",
@@ -84,8 +87,9 @@ OUTBOX_KIB = 256
 def stalled(size):
     # In turns, so that what else happens on the machine falls to all of them; the one in the middle counts.
     counts = (0, 1, 10)
-    turns = [[with_stalled(size, n) for n in counts] for _ in range(size.either(5, 1))]
-    for n, results in zip(counts, zip(*turns, strict=True), strict=True):
+    turns = [{n: with_stalled(size, n) for n in counts[k % 3:] + counts[:k % 3]} for k in range(size.either(5, 1))]
+    for n in counts:
+        results = [turn[n] for turn in turns]
         columns = zip(*results, strict=True)
         yield [n, *(None if None in column else round(statistics.median(column), 2) for column in columns)]
 
@@ -119,6 +123,6 @@ def watch(bench, port, pid, n_readers, n_stalled):
             else:
                 in_kernel = max(in_kernel or 0, sum(queues[-n_stalled:]) / n_stalled / 1024)
         mib = max(mib, rss_kib(pid) / 1024)
-        # To look is work for the machine too.
-        time.sleep(1)
+        # To look is work for the machine too, in which messages wait.
+        time.sleep(LOOKS_EVERY_S)
     return mib, in_kernel, gone_after
