@@ -13,6 +13,10 @@ from pathlib import Path
 BENCHES = Path(__file__).resolve().parent
 ROOT = BENCHES.parent
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(BENCHES / "growth"))
+import figures  # noqa: E402, it is in a folder of its own
+
 
 def growth(*args):
     return subprocess.run([sys.executable, BENCHES / "growth", *args], capture_output=True, text=True, timeout=60)
@@ -107,6 +111,16 @@ class Growth(unittest.TestCase):
 
         self.change(worse)
         self.assert_fails("stalled: p99 is ", "cycles: ")
+
+    def test_figures_stay_until_there_are_others_and_are_of_one_machine(self):
+        kept = figures.read(self.figures)
+        everything = list(kept["axes"])
+        figures.write(self.figures, {**kept, "machine": figures.machine()})
+        self.assertEqual(figures.kept_until(self.figures, ["nodes"])["axes"], kept["axes"])
+        figures.write(self.figures, {**kept, "machine": "an abacus"})
+        with self.assertRaisesRegex(figures.Wrong, "are of an abacus, and this is .*: measure all axes"):
+            figures.kept_until(self.figures, ["nodes"])
+        self.assertEqual(figures.kept_until(self.figures, everything), {"machine": figures.machine(), "axes": {}})
 
     def test_plots_are_whole(self):
         axes = json.loads(self.figures.read_text())["axes"]

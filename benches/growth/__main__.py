@@ -45,8 +45,8 @@ def measure(name, size):
 
 
 def save(path, names):
-    """Axis by axis, so that what ends it early leaves those that are done."""
-    kept = figures.kept_besides(path, names)
+    """Axis by axis, so that what ends it early leaves those that are done, and of the others what there was."""
+    kept = figures.kept_until(path, names)
     for name in names:
         kept["axes"][name] = measure(name, Size(is_small=False))
         axes = {name: kept["axes"][name] for name in ORDER if name in kept["axes"]}

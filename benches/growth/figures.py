@@ -51,12 +51,14 @@ def line(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def kept_besides(path, names):
-    """What is kept while these are measured anew: all of it is of one machine."""
+def kept_until(path, names):
+    """What is kept until these are measured anew. All of it is of one machine; of another, nothing stays."""
     kept, here = read(path), machine()
-    if kept["machine"] != here and not kept["axes"].keys() <= set(names):
+    if kept["machine"] == here:
+        return kept
+    if not kept["axes"].keys() <= set(names):
         raise Wrong(f"the figures are of {kept['machine']}, and this is {here}: measure all axes")
-    return {"machine": here, "axes": {name: axis for name, axis in kept["axes"].items() if name not in names}}
+    return {"machine": here, "axes": {}}
 
 
 def table(axis):
