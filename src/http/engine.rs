@@ -76,11 +76,6 @@ fn refusal(facts: &Facts<'_>, endpoint: &Endpoint, err: &HandshakeError) -> Repl
     reply
 }
 
-/// A response that says all in its status.
-fn bare(status: StatusCode) -> Reply {
-    Reply::new(status)
-}
-
 async fn answer(
     facts: &Facts<'_>,
     payload: impl Body,
@@ -98,7 +93,7 @@ async fn answer(
         (Admission::Session(_), Some(sid)) if *facts.method == Method::POST => {
             post(facts, payload, &query, endpoint, sid).await
         }
-        (Admission::Session(_), Some(_)) => Ok(bare(StatusCode::INTERNAL_SERVER_ERROR)),
+        (Admission::Session(_), Some(_)) => Ok(Reply::new(StatusCode::INTERNAL_SERVER_ERROR)),
     }
 }
 
@@ -118,7 +113,7 @@ async fn open(
     }
     let version = query.version(shared.config.engine.allow_eio3)?;
     if !shared.admit_connection(&handshake) {
-        let reply = bare(StatusCode::SERVICE_UNAVAILABLE);
+        let reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE);
         return Ok(reply.body("text/plain; charset=utf-8", shared.why_refused()));
     }
     let hub = hub::here(shared);
@@ -222,7 +217,7 @@ async fn poll(
     match answer {
         Ok(PollAnswer::Payload(reply)) => Ok(respond(facts, endpoint, query, reply, None)),
         Ok(PollAnswer::Refused(err)) => Err(err),
-        Ok(PollAnswer::Overlap) => Ok(bare(StatusCode::BAD_REQUEST)),
+        Ok(PollAnswer::Overlap) => Ok(Reply::new(StatusCode::BAD_REQUEST)),
         Err(_) => Err(HandshakeError::UnknownSid),
     }
 }
@@ -240,7 +235,7 @@ async fn post(
         Ok(PostAnswer::Begun(ended)) => ended,
         Ok(PostAnswer::Refused(err)) => return Err(err),
         Ok(PostAnswer::Overlap | PostAnswer::Done) => {
-            return Ok(bare(StatusCode::BAD_REQUEST));
+            return Ok(Reply::new(StatusCode::BAD_REQUEST));
         }
         Err(_) => return Err(HandshakeError::UnknownSid),
     };
@@ -256,10 +251,10 @@ async fn post(
     let complete = async {
         while let Some(chunk) = payload.next().await {
             let Ok(chunk) = chunk else {
-                return Err(bare(StatusCode::BAD_REQUEST));
+                return Err(Reply::new(StatusCode::BAD_REQUEST));
             };
             if body.len() + chunk.len() > limit {
-                return Err(bare(StatusCode::PAYLOAD_TOO_LARGE).last());
+                return Err(Reply::new(StatusCode::PAYLOAD_TOO_LARGE).last());
             }
             body.extend_from_slice(&chunk);
         }
@@ -271,7 +266,7 @@ async fn post(
             biased;
             complete = complete => complete,
             // The session has ended: its other requests do not wait for this body.
-            _ = ended => Err(bare(StatusCode::BAD_REQUEST).last()),
+            _ = ended => Err(Reply::new(StatusCode::BAD_REQUEST).last()),
         }
     };
     match tokio::time::timeout(limit, complete).await {
@@ -284,7 +279,7 @@ async fn post(
         Err(_) => {
             endpoint.shared.metrics.count(Counter::IncompletePacket);
             log::debug!("a post is refused sid={sid} why=its body did not become complete in time");
-            return Ok(bare(StatusCode::REQUEST_TIMEOUT).last());
+            return Ok(Reply::new(StatusCode::REQUEST_TIMEOUT).last());
         }
     }
     aborted.disarm();
@@ -313,7 +308,7 @@ async fn post(
         Ok(PostAnswer::Done) => {}
         Ok(PostAnswer::Refused(err)) => return Err(err),
         Ok(PostAnswer::Overlap | PostAnswer::Begun(_)) | Err(_) => {
-            return Ok(bare(StatusCode::BAD_REQUEST));
+            return Ok(Reply::new(StatusCode::BAD_REQUEST));
         }
     }
     // Not text/plain, which some browsers offer to download.

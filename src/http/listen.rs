@@ -220,10 +220,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
                 map_config(app, |()| AppConfig::default()),
                 move |request: Request, app: &_| {
                     spoken(request.conn_data());
-                    let is_ours = serving
-                        .iter()
-                        .any(|endpoint| endpoint.is_at(request.path()));
-                    if is_ours {
+                    if Endpoint::at(&serving, request.path()).is_some() {
                         Either::Left(serve(Rc::clone(&serving), request))
                     } else {
                         Either::Right(through_app(app, request))
@@ -375,10 +372,7 @@ async fn serve(
     mut request: Request,
 ) -> Result<Response<BoxBody>, actix_web::Error> {
     let payload = request.take_payload();
-    let Some(endpoint) = endpoints
-        .iter()
-        .find(|endpoint| endpoint.is_at(request.path()))
-    else {
+    let Some(endpoint) = Endpoint::at(&endpoints, request.path()) else {
         return Ok(Response::not_found());
     };
     let reply = engine::serve(&Facts::of_listener(&request), payload, endpoint).await;

@@ -93,8 +93,13 @@ impl Endpoint {
         }
     }
 
+    /// The one of `all` that answers requests to `path`.
+    fn at<'a>(all: &'a [Self], path: &str) -> Option<&'a Self> {
+        all.iter().find(|endpoint| endpoint.is_at(path))
+    }
+
     /// Whether this endpoint answers requests to `path`.
-    pub(crate) fn is_at(&self, path: &str) -> bool {
+    fn is_at(&self, path: &str) -> bool {
         path.strip_prefix(&*self.shared.config.server.path)
             .is_some_and(|rest| rest.is_empty() || rest == "/")
     }

@@ -142,7 +142,7 @@ pub(super) async fn taken_over(
     if let Some((endpoint, route)) = raw_at(endpoints, path) {
         return direct_raw(endpoint, route, facts, stream, early);
     }
-    match endpoints.iter().find(|endpoint| endpoint.is_at(path)) {
+    match Endpoint::at(endpoints, path) {
         Some(endpoint) => direct(endpoint, facts, stream, early).await,
         None => {
             let answer = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";

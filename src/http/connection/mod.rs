@@ -117,7 +117,7 @@ impl Front {
                 upgrade::taken_over(&self.endpoints, head.path(), &facts, wire.stream, early).await;
                 return None;
             }
-            let endpoint = self.endpoint(head.path())?;
+            let endpoint = Endpoint::at(&self.endpoints, head.path())?;
             let unread = Cell::new(head.content_length);
             let mut reply = answer(&wire, &facts, endpoint, &unread).await?;
             let is_body_unread = !wire.skip(unread.get());
@@ -136,12 +136,9 @@ impl Front {
         }
     }
 
-    fn endpoint(&self, path: &str) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.is_at(path))
-    }
-
     fn is_ours(&self, path: &str, is_upgrade: bool) -> bool {
-        self.endpoint(path).is_some() || is_upgrade && upgrade::is_raw(&self.endpoints, path)
+        Endpoint::at(&self.endpoints, path).is_some()
+            || is_upgrade && upgrade::is_raw(&self.endpoints, path)
     }
 
     /// Waits for what a client sends next.
