@@ -91,8 +91,8 @@
 //! 1. **An event and its ack.** The session's task reads the stream into the worker's one buffer, decodes
 //!    the frame where it lies, and copies the packet's text once, into what the handler will own. One
 //!    message to the handler. `ack.send` encodes once, straight into the outbox of the client if it sits on
-//!    the same worker. When everything that was ready has run, the hub writes each outbox that has
-//!    something in it, with one system call.
+//!    the same worker. When everything that was ready has run, the hub writes the outboxes that have something in them: one
+//!    `send` for a single one, and one call of io_uring for up to 256 (`carrier/ring`).
 //! 2. **A broadcast.** Encoded once, on the caller's thread. One message to each hub of another worker; the
 //!    own one is called. A hub makes the frame once and puts the same parcel into the outbox of each member
 //!    that its rooms name.
@@ -174,9 +174,10 @@
 //! ## What is hot
 //!
 //! `Reader::decode`, `Session::packet`, `Session::event`, `Space::select`, `Hub::fan_out`, `Seat::push`,
-//! `Seat::flush`, `Direct::poll_read`, `Direct::write`; for polls `Head::take` and `Wire::write`; in a cluster `adapter::encode`, `Publications::push`,
+//! `Hub::write_together`, `Ring::send`, `Seat::flush`, `Direct::poll_read`, `Direct::write`; for polls `Head::take` and `Wire::write`; in a cluster `adapter::encode`, `Publications::push`,
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
-//! costs. `benches/` counts them, in instructions; the figures are in `docs/performance.md`. The socket write is most of a delivery:
+//! costs. `Ring::send` is the only unsafe code: what a system call costs before and after its work is up to a quarter of a
+//! broadcast. It waits for nothing, and what it could not write goes the ordinary way. `benches/` counts them, in instructions; the figures are in `docs/performance.md`. The socket write is most of a delivery:
 //! elsewhere clarity wins.
 
 mod api;

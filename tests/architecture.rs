@@ -160,6 +160,21 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
         &["carrier/direct.rs", "redis/dial.rs", "cli/bench/target.rs"],
         "options of sockets are set where the sockets are made",
     ),
+    (
+        "io_uring::",
+        &["carrier/ring.rs"],
+        "what the kernel does with addresses is proved in one file",
+    ),
+    (
+        "libc",
+        &["carrier/ring.rs"],
+        "flags of a system call, beside the call",
+    ),
+    (
+        "unsafe",
+        &["carrier/ring.rs"],
+        "the one place where the compiler has to be believed",
+    ),
     ("toml", &["config/"], "nobody else reads files"),
     (
         "hyper_util",

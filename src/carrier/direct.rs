@@ -15,13 +15,10 @@ use bytes::Bytes;
 use socket2::SockRef;
 use tokio::io::Interest;
 
-use super::Written;
+use super::{Send, Written, outgoing};
 
 /// How much one read takes at most. Larger messages arrive in several reads.
 const SCRATCH_BYTES: usize = 64 * 1024;
-/// Up to which size a frame is copied behind others, and how much is gathered so.
-const SMALL_BYTES: usize = 4096;
-const GATHER_BYTES: usize = 16 * 1024;
 /// How long a connection that we ended may take to send what is left and to end its side.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -90,46 +87,41 @@ impl Direct {
 
     /// Writes what is queued, as much as the socket takes now; `written` is the part of the front
     /// frame that has left already.
-    // Hot: one `send`. Several small frames are copied behind each other first: that costs less than the list of their places,
-    // which the kernel would read and check.
+    // Hot: one `send`.
     pub(crate) fn write<T>(
         &self,
         queue: &mut VecDeque<T>,
         written: &mut usize,
         frame: impl for<'a> Fn(&'a T) -> Cow<'a, Bytes>,
     ) -> Written {
-        while let Some(front) = queue.front() {
-            let first = frame(front);
-            let outcome = match queue.get(1).map(&frame) {
-                Some(second) if first.len().max(second.len()) <= SMALL_BYTES => GATHER
-                    .with_borrow_mut(|gathered| {
-                        gathered.clear();
-                        gathered.extend_from_slice(&first[*written..]);
-                        for next in queue.iter().skip(1).map(&frame) {
-                            if next.len() > SMALL_BYTES || gathered.len() > GATHER_BYTES {
-                                break;
-                            }
-                            gathered.extend_from_slice(&next);
-                        }
-                        self.0.try_write(gathered)
-                    }),
-                Some(_) | None => self.0.try_write(&first[*written..]),
-            };
-            let mut left = match outcome {
-                Ok(n) => n + *written,
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Written::Some,
-                Err(_) => return Written::Failed,
-            };
-            drop(first);
-            while let Some(len) = queue.front().map(|front| frame(front).len())
-                && len <= left
-            {
-                left -= len;
-                queue.pop_front();
+        GATHER.with_borrow_mut(|gathered| {
+            loop {
+                gathered.clear();
+                let Some(piece) = outgoing::next(queue, *written, &frame, gathered) else {
+                    return Written::All;
+                };
+                match self.0.try_write(piece.bytes(gathered)) {
+                    Ok(n) => outgoing::take_written(queue, written, n, &frame, |_| {}),
+                    Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Written::Some,
+                    Err(_) => return Written::Failed,
+                }
             }
-            *written = left;
+        })
+    }
+
+    /// As a write of a batch.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn send<'a>(&'a self, bytes: &'a [u8]) -> Send<'a> {
+        Send {
+            socket: std::os::fd::AsFd::as_fd(&self.0),
+            bytes,
         }
-        Written::All
+    }
+
+    /// As a write of a batch, which there is none of here.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn send<'a>(&'a self, _: &'a [u8]) -> Send<'a> {
+        Send(std::marker::PhantomData)
     }
 
     /// Writes a few bytes in front of everything else. They fit into the empty send buffer of a new

@@ -4,14 +4,17 @@
 //!
 //! | carrier | who has the TCP stream | used by |
 //! |---|---|---|
-//! | [`direct`] | we: read into one scratch buffer per worker, written by the hub's own loop | [`crate::Server::run`] |
+//! | [`direct`] | we: read into one scratch buffer per worker, written by the hub's own loop, many with one call ([`ring`]) | [`crate::Server::run`] |
 //! | [`mounted`] | actix-web: we get the request's payload and are its response body | [`crate::Server::routes`] in anybody's `App` |
 //!
 //! Both decode with [`crate::protocol::websocket`]; neither knows what a packet is.
 
 pub(crate) mod direct;
 pub(crate) mod mounted;
+pub(crate) mod outgoing;
 pub(crate) mod raw;
+#[cfg_attr(not(target_os = "linux"), path = "no_ring.rs")]
+pub(crate) mod ring;
 
 use actix_web::http::StatusCode;
 use bytes::Bytes;
@@ -19,6 +22,7 @@ use bytes::Bytes;
 pub(crate) use direct::Direct;
 pub(crate) use direct::n_goodbyes;
 pub(crate) use mounted::Outlet;
+pub(crate) use ring::{Ring, Send};
 
 use crate::protocol::engineio::HandshakeError;
 

@@ -55,6 +55,10 @@ pub struct ServerConfig {
     ///
     /// Default `"direct"`.
     pub carrier: Carrier,
+    /// Whether what several clients get is written with one system call, where the kernel can (io_uring, Linux 6.1) and lets us.
+    ///
+    /// Default `true`. With the carrier `direct` and without TLS; where it cannot be had, each client is written to alone.
+    pub io_uring: bool,
     /// Whether connections from [`security.trusted_proxies`](super::SecurityConfig::trusted_proxies) begin with the header of
     /// the PROXY protocol, version 1 or 2, which names the client.
     ///
@@ -77,6 +81,7 @@ impl Default for ServerConfig {
             static_dir: PathBuf::from("static"),
             backlog: 4096,
             carrier: Carrier::Direct,
+            io_uring: true,
             proxy_protocol: false,
         }
     }

@@ -9,7 +9,7 @@ use super::handle::Local;
 use super::{
     Fanout, Flags, Held, Hub, Link, MemberKey, Parcel, Parcels, Pushed, Seat, SeatKey, place,
 };
-use crate::carrier::Written;
+use crate::carrier::{Written, ring};
 use crate::metrics::Counter;
 use crate::protocol::socketio::Encoded;
 use crate::server::Shared;
@@ -128,9 +128,18 @@ impl Hub {
 
     pub(super) fn flush_dirty(&mut self, this: &Local) {
         let mut dirty = std::mem::take(&mut self.dirty);
-        for key in dirty.drain(..) {
-            self.flush_seat(key, this);
+        let mut left = Vec::new();
+        for keys in dirty.chunks(ring::CAPACITY) {
+            if let [key] = keys {
+                left.push(*key);
+            } else {
+                self.write_together(keys, &mut left);
+            }
+            for key in left.drain(..) {
+                self.flush_seat(key, this);
+            }
         }
+        dirty.clear();
         // The next round has as many: the list keeps its memory.
         if self.dirty.is_empty() {
             self.dirty = dirty;

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::by_sid::BySid;
 use super::command::Held;
-use super::{Change, Command, Hub, Parcel, Tally, heartbeat};
+use super::{Change, Command, Hub, Parcel, Tally, Together, heartbeat};
 use crate::namespace::{Namespaces, ServerEvent, Socket};
 use crate::server::Shared;
 
@@ -204,6 +204,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             takes_mail: false,
             tally: Tally::new(server.namespaces().map_or(0, Namespaces::n_named)),
             outbox_limit: server.limits().outbox_bytes,
+            together: Together::new(server.config.server.io_uring),
             ping: Parcel::text("2"),
             pong: Parcel::text("3"),
         }))

@@ -15,6 +15,7 @@ mod parcel;
 mod polling;
 mod seat;
 mod tally;
+mod together;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -37,6 +38,7 @@ pub(crate) use parcel::{Body, Deflate, Dialect, Parcel, Parcels};
 pub(crate) use polling::Polling;
 pub(crate) use seat::{Heartbeat, Link, PollReply, Pushed, Seat, SeatKey};
 pub(crate) use tally::{ByType, Report, ReportTo, Tallies, Tally, place};
+use together::Together;
 
 use crate::namespace::{Room, Socket};
 use crate::protocol::DisconnectReason;
@@ -66,6 +68,7 @@ pub(crate) struct Hub {
     takes_mail: bool,
     pub(crate) tally: Tally,
     outbox_limit: usize,
+    together: Together,
     /// The packets that are the same for everybody.
     ping: Rc<Parcel>,
     pong: Rc<Parcel>,

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::member::MemberKey;
 use super::parcel::{Body, Deflate, Dialect, Parcel};
+use crate::carrier::outgoing::{self, Piece};
 use crate::carrier::{Direct, Outlet, Written};
 use crate::protocol::engineio::{EncodedPayload, PayloadEncoder, ProtocolVersion, Sid, Transport};
 use crate::session::{PollAnswer, Session};
@@ -238,6 +239,35 @@ impl Seat {
                 written
             }
         }
+    }
+
+    /// What the next write to its TCP stream takes, if it has one that takes something; see [`outgoing::next`].
+    pub(super) fn next_write(&self, gathered: &mut Vec<u8>) -> Option<(&Direct, Piece<'_>)> {
+        let Link::Direct(stream) = &self.link else {
+            return None;
+        };
+        if self.blocked {
+            return None;
+        }
+        let piece = outgoing::next(
+            &self.queue,
+            self.front_written,
+            |parcel| parcel.frame(self.dialect, self.deflate),
+            gathered,
+        )?;
+        Some((stream, piece))
+    }
+
+    /// So many bytes of the next write have been taken.
+    pub(super) fn take_written(&mut self, n: usize) {
+        let (dialect, deflate) = (self.dialect, self.deflate);
+        outgoing::take_written(
+            &mut self.queue,
+            &mut self.front_written,
+            n,
+            |parcel| parcel.frame(dialect, deflate),
+            |parcel| self.queued_bytes -= parcel.len(),
+        );
     }
 
     /// Everything queued, as the payload of one poll.

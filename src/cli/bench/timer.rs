@@ -31,7 +31,7 @@ mod linux {
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             #[expect(
                 deprecated,
-                reason = "its successor is unsafe, for types that change or close their descriptor; an OwnedFd does neither"
+                reason = "its successor wants a promise that the descriptor is not changed or closed; an OwnedFd does neither"
             )]
             let timer = AsyncFd::new(timer)?;
             Ok(Self(timer))

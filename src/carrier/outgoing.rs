@@ -1,0 +1,76 @@
+//! Frames that wait for a stream: which bytes the next write takes, and what is left after it.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// Up to which size a frame is copied behind others, and how much is gathered so.
+const SMALL_BYTES: usize = 4096;
+const GATHER_BYTES: usize = 16 * 1024;
+
+/// What one write takes.
+#[derive(Debug)]
+pub(crate) enum Piece<'a> {
+    /// A frame, without what has left of it already.
+    Frame(Cow<'a, Bytes>, usize),
+    /// This part of the buffer that [`next`] was given.
+    Gathered(Range<usize>),
+}
+
+impl Piece<'_> {
+    /// `gathered` is the buffer that [`next`] was given.
+    pub(crate) fn bytes<'b>(&'b self, gathered: &'b [u8]) -> &'b [u8] {
+        match self {
+            Self::Frame(frame, written) => &frame[*written..],
+            Self::Gathered(range) => &gathered[range.clone()],
+        }
+    }
+}
+
+/// What the next write takes of `queue`; `written` is the part of the front frame that has left already.
+// Hot: several small frames are copied behind each other: that costs less than the list of their places, which the kernel
+// would read and check.
+pub(crate) fn next<'a, T>(
+    queue: &'a VecDeque<T>,
+    written: usize,
+    frame: impl Fn(&'a T) -> Cow<'a, Bytes>,
+    gathered: &mut Vec<u8>,
+) -> Option<Piece<'a>> {
+    let mut frames = queue.iter().map(frame).peekable();
+    let first = frames.next()?;
+    match frames.peek() {
+        Some(second) if first.len().max(second.len()) <= SMALL_BYTES => {
+            let from = gathered.len();
+            gathered.extend_from_slice(&first[written..]);
+            for next in frames {
+                if next.len() > SMALL_BYTES || gathered.len() - from > GATHER_BYTES {
+                    break;
+                }
+                gathered.extend_from_slice(&next);
+            }
+            Some(Piece::Gathered(from..gathered.len()))
+        }
+        Some(_) | None => Some(Piece::Frame(first, written)),
+    }
+}
+
+/// Takes out of `queue` what has left with a write of `n` bytes; `gone` is told of each.
+pub(crate) fn take_written<T>(
+    queue: &mut VecDeque<T>,
+    written: &mut usize,
+    n: usize,
+    frame: impl for<'a> Fn(&'a T) -> Cow<'a, Bytes>,
+    mut gone: impl FnMut(&T),
+) {
+    *written += n;
+    while let Some(front) = queue.front()
+        && let len = frame(front).len()
+        && len <= *written
+    {
+        *written -= len;
+        gone(front);
+        queue.pop_front();
+    }
+}

@@ -1,0 +1,176 @@
+//! Writes to many clients with one system call: io_uring, where the kernel has it (Linux 6.1) and lets us.
+//!
+//! A write to a socket is mostly the work of TCP, but what a system call costs besides is up to a quarter of a broadcast.
+//! A ring takes up to [`CAPACITY`] writes with one call. Each is tried once and does not wait, as `send` on a
+//! socket that does not block: when the call returns, all are done. So nothing here is asynchronous, and what was not
+//! written is left to whoever asked.
+
+#![expect(
+    unsafe_code,
+    reason = "the kernel reads buffers whose addresses it was given: that they outlive the call is shown here, once"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use io_uring::{IoUring, opcode, types};
+
+/// How many writes one call takes at most.
+pub(crate) const CAPACITY: usize = ENTRIES as usize;
+const ENTRIES: u32 = 256;
+
+/// One write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Send<'a> {
+    pub(crate) socket: BorrowedFd<'a>,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// See the module documentation. Belongs to the thread that made it.
+pub(crate) struct Ring(IoUring);
+
+impl std::fmt::Debug for Ring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ring").finish_non_exhaustive()
+    }
+}
+
+impl Ring {
+    /// # Errors
+    /// The kernel is older, or somebody has forbidden it (the default of Docker does).
+    pub(crate) fn new() -> io::Result<Self> {
+        IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .build(ENTRIES)
+            .map(Self)
+    }
+
+    /// Carries out `sends`; `sent` is told the index of each and how many bytes were taken, none if it failed. What is
+    /// beyond [`CAPACITY`] is not tried.
+    ///
+    /// # Errors
+    /// The ring is of no use any more; `sent` has been told of what was written.
+    // Hot: one system call for all.
+    pub(crate) fn send(
+        &mut self,
+        sends: &[Send<'_>],
+        mut sent: impl FnMut(usize, usize),
+    ) -> io::Result<()> {
+        let mut n_open = 0;
+        let mut queue = self.0.submission();
+        for (send, index) in sends.iter().zip(0..) {
+            // A longer one is written in parts anyway.
+            let len = u32::try_from(send.bytes.len()).unwrap_or(u32::MAX);
+            let entry =
+                opcode::Send::new(types::Fd(send.socket.as_raw_fd()), send.bytes.as_ptr(), len)
+                    .flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+                    .build()
+                    .user_data(index);
+            // SAFETY: socket and bytes are borrowed until this function returns. It returns only when every entry that
+            // the kernel has taken is done: the loop below counts them. Those that it has not taken, after an error, go
+            // with the ring, which the caller drops: nothing reads them.
+            if unsafe { queue.push(&entry) }.is_err() {
+                break;
+            }
+            n_open += 1;
+        }
+        drop(queue);
+        let (mut n_given, mut n_done) = (0, 0);
+        while n_done < n_open {
+            match self.0.submit_and_wait(n_open - n_done) {
+                Ok(n) => n_given += n,
+                Err(err) if err.kind() == io::ErrorKind::Interrupted || n_done < n_given => {}
+                Err(err) => return Err(err),
+            }
+            for entry in self.0.completion() {
+                n_done += 1;
+                if let (Ok(index), Ok(n)) = (
+                    usize::try_from(entry.user_data()),
+                    usize::try_from(entry.result()),
+                ) {
+                    sent(index, n);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
+        let theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = listener.accept().unwrap().0;
+        ours.set_nonblocking(true).unwrap();
+        (ours, theirs)
+    }
+
+    #[test]
+    fn each_gets_its_own_and_who_takes_nothing_is_told_apart() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut pairs: Vec<_> = (0..CAPACITY).map(|_| pair(&listener)).collect();
+        let texts: Vec<_> = (0..CAPACITY).map(|n| format!("to {n}")).collect();
+        // The kernel takes some of it, and not all.
+        let large = vec![b'x'; 64 << 20];
+        let (full, ended) = (10, 20);
+        pairs[ended].0.shutdown(Shutdown::Write).unwrap();
+        let sends: Vec<_> = (0..CAPACITY)
+            .map(|n| Send {
+                socket: pairs[n].0.as_fd(),
+                bytes: if n == full {
+                    &large
+                } else {
+                    texts[n].as_bytes()
+                },
+            })
+            .collect();
+
+        let mut ring = Ring::new().unwrap();
+        let mut took = vec![0; CAPACITY];
+        ring.send(&sends, |index, n| took[index] = n).unwrap();
+
+        assert!(took[full] > 0 && took[full] < large.len());
+        assert_eq!(took[ended], 0);
+        // Again: nobody waits for one that is full.
+        let again = [sends[full], sends[0]];
+        let mut took_again = [usize::MAX, 0];
+        ring.send(&again, |index, n| took_again[index] = n).unwrap();
+        assert_eq!(took_again, [usize::MAX, texts[0].len()]);
+
+        for (n, (_, theirs)) in pairs.iter_mut().enumerate() {
+            if n == full || n == ended {
+                continue;
+            }
+            assert_eq!(took[n], texts[n].len());
+            let mut read = vec![0; took[n]];
+            theirs.read_exact(&mut read).unwrap();
+            assert_eq!(read, texts[n].as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_call_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (ours, mut theirs) = pair(&listener);
+        let send = Send {
+            socket: ours.as_fd(),
+            bytes: b"x",
+        };
+        let mut n_sent = 0;
+        let mut ring = Ring::new().unwrap();
+        ring.send(&vec![send; CAPACITY + 3], |_, n| n_sent += n)
+            .unwrap();
+        assert_eq!(n_sent, CAPACITY);
+        drop(ours);
+        let mut read = Vec::new();
+        theirs.read_to_end(&mut read).unwrap();
+        assert_eq!(read.len(), CAPACITY);
+    }
+}
