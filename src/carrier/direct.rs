@@ -94,19 +94,25 @@ impl Direct {
         written: &mut usize,
         frame: impl for<'a> Fn(&'a T) -> Cow<'a, Bytes>,
     ) -> Written {
-        GATHER.with_borrow_mut(|gathered| {
-            loop {
-                gathered.clear();
-                let Some(piece) = outgoing::next(queue, *written, &frame, gathered) else {
-                    return Written::All;
-                };
-                match self.0.try_write(piece.bytes(gathered)) {
-                    Ok(n) => outgoing::take_written(queue, written, n, &frame, |_| {}),
-                    Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Written::Some,
-                    Err(_) => return Written::Failed,
-                }
+        while let Some(front) = queue.front() {
+            let outcome = if queue.len() == 1 {
+                self.0.try_write(&frame(front)[*written..])
+            } else {
+                GATHER.with_borrow_mut(|gathered| {
+                    gathered.clear();
+                    match outgoing::next(queue, *written, &frame, gathered) {
+                        Some(piece) => self.0.try_write(piece.bytes(gathered)),
+                        None => Ok(0),
+                    }
+                })
+            };
+            match outcome {
+                Ok(n) => outgoing::take_written(queue, written, n, &frame, |_| {}),
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Written::Some,
+                Err(_) => return Written::Failed,
             }
-        })
+        }
+        Written::All
     }
 
     /// As a write of a batch.

@@ -32,31 +32,31 @@ impl Piece<'_> {
 /// What the next write takes of `queue`; `written` is the part of the front frame that has left already.
 // Hot: several small frames are copied behind each other: that costs less than the list of their places, which the kernel
 // would read and check.
+#[inline]
 pub(crate) fn next<'a, T>(
     queue: &'a VecDeque<T>,
     written: usize,
     frame: impl Fn(&'a T) -> Cow<'a, Bytes>,
     gathered: &mut Vec<u8>,
 ) -> Option<Piece<'a>> {
-    let mut frames = queue.iter().map(frame).peekable();
-    let first = frames.next()?;
-    match frames.peek() {
-        Some(second) if first.len().max(second.len()) <= SMALL_BYTES => {
-            let from = gathered.len();
-            gathered.extend_from_slice(&first[written..]);
-            for next in frames {
-                if next.len() > SMALL_BYTES || gathered.len() - from > GATHER_BYTES {
-                    break;
-                }
-                gathered.extend_from_slice(&next);
-            }
-            Some(Piece::Gathered(from..gathered.len()))
-        }
-        Some(_) | None => Some(Piece::Frame(first, written)),
+    let first = frame(queue.front()?);
+    let is_small = |frame: &Cow<'_, Bytes>| frame.len() <= SMALL_BYTES;
+    if queue.len() == 1 || !is_small(&first) || !is_small(&frame(&queue[1])) {
+        return Some(Piece::Frame(first, written));
     }
+    let from = gathered.len();
+    gathered.extend_from_slice(&first[written..]);
+    for next in queue.iter().skip(1).map(frame) {
+        if !is_small(&next) || gathered.len() - from > GATHER_BYTES {
+            break;
+        }
+        gathered.extend_from_slice(&next);
+    }
+    Some(Piece::Gathered(from..gathered.len()))
 }
 
 /// Takes out of `queue` what has left with a write of `n` bytes; `gone` is told of each.
+#[inline]
 pub(crate) fn take_written<T>(
     queue: &mut VecDeque<T>,
     written: &mut usize,

@@ -128,16 +128,17 @@ impl Hub {
 
     pub(super) fn flush_dirty(&mut self, this: &Local) {
         let mut dirty = std::mem::take(&mut self.dirty);
-        let mut left = Vec::new();
         for keys in dirty.chunks(ring::CAPACITY) {
             if let [key] = keys {
-                left.push(*key);
-            } else {
-                self.write_together(keys, &mut left);
+                self.flush_seat(*key, this);
+                continue;
             }
+            self.write_together(keys);
+            let mut left = std::mem::take(&mut self.together.left);
             for key in left.drain(..) {
                 self.flush_seat(key, this);
             }
+            self.together.left = left;
         }
         dirty.clear();
         // The next round has as many: the list keeps its memory.

@@ -17,6 +17,8 @@ pub(super) struct Together {
     gathered: Vec<u8>,
     /// Who has been written to, and how many bytes he took.
     sent: Vec<(SeatKey, usize)>,
+    /// Who has to be written to alone.
+    pub(super) left: Vec<SeatKey>,
 }
 
 #[derive(Debug)]
@@ -37,30 +39,32 @@ impl Together {
             },
             gathered: Vec::new(),
             sent: Vec::new(),
+            left: Vec::new(),
         }
     }
 }
 
 impl Hub {
-    /// Flushes the seats of `keys` as far as one write to each TCP stream of ours does it; `left` gets the others. Nothing
-    /// but the number of system calls depends on whether there is a ring.
-    // Hot: one system call; for each seat two lookups, and nothing is allocated for a few.
-    pub(super) fn write_together(&mut self, keys: &[SeatKey], left: &mut Vec<SeatKey>) {
+    /// Flushes the seats of `keys` as far as one write to each TCP stream of ours does it; [`Together::left`] gets the others.
+    /// Nothing but the number of system calls depends on whether there is a ring.
+    // Hot: one system call; for each seat two lookups, and two lists for all, if they are more than a few.
+    pub(super) fn write_together(&mut self, keys: &[SeatKey]) {
         let Self {
             together:
                 Together {
                     ring,
                     gathered,
                     sent,
+                    left,
                 },
             seats,
             tally,
             ..
         } = self;
-        if keys.len() < 2 || matches!(ring, State::Unwanted) {
+        if matches!(ring, State::Unwanted) {
             return left.extend_from_slice(keys);
         }
-        let mut pieces = SmallVec::<[_; 16]>::new();
+        let mut pieces = SmallVec::<[_; 16]>::with_capacity(keys.len());
         gathered.clear();
         for key in keys {
             let next = seats
