@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -29,14 +29,9 @@ use crate::throttle::throttled;
 
 /// Whether a request wants to leave HTTP for WebSocket.
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
-    let has = |name, token: &str| {
-        headers
-            .get_all(name)
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|part| part.trim().eq_ignore_ascii_case(token))
-    };
-    has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
+    let values = |name| headers.get_all(name).map(HeaderValue::as_bytes);
+    websocket::has_token(values(header::CONNECTION), "upgrade")
+        && websocket::has_token(values(header::UPGRADE), "websocket")
 }
 
 /// What a WebSocket request turned out to be.

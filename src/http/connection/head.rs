@@ -7,6 +7,8 @@ use actix_web::http::Method;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
+use crate::protocol::websocket::has_token;
+
 /// As many lines as actix-http takes.
 const MAX_LINES: usize = 96;
 
@@ -106,10 +108,7 @@ impl Head {
                 }
                 head.content_length = length(header.value)?;
             } else if is("connection") {
-                let has = |token: &str| {
-                    let mut tokens = header.value.split(|byte| *byte == b',');
-                    tokens.any(|known| known.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
-                };
+                let has = |token| has_token([header.value], token);
                 head.is_upgrade |= has("upgrade");
                 head.is_last |= has("close");
             } else if is("transfer-encoding") || is("expect") {

@@ -93,10 +93,10 @@ pub fn accept_upgrade<'h, I>(
 where
     I: IntoIterator<Item = &'h [u8]>,
 {
-    if !names(headers("upgrade"), "websocket") {
+    if !has_token(headers("upgrade"), "websocket") {
         return Err(HandshakeError::Upgrade);
     }
-    if !names(headers("connection"), "upgrade") {
+    if !has_token(headers("connection"), "upgrade") {
         return Err(HandshakeError::Connection);
     }
     if only(headers("sec-websocket-version")) != Some(b"13") {
@@ -122,7 +122,7 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
 }
 
 /// Whether one of the comma-separated lists contains the token, in any case.
-fn names<'h>(values: impl IntoIterator<Item = &'h [u8]>, token: &str) -> bool {
+pub(crate) fn has_token<'h>(values: impl IntoIterator<Item = &'h [u8]>, token: &str) -> bool {
     values
         .into_iter()
         .flat_map(|value| value.split(|&byte| byte == b','))

@@ -55,6 +55,7 @@ pub use self::decoder::{Decoder, Limits};
 pub use self::deflate::Compressor;
 pub use self::encoder::{HeaderBytes, close_frame, close_reply, frame, frame_of, header};
 pub use self::error::{WsError, close_code};
+pub(crate) use self::handshake::has_token;
 pub use self::handshake::{HandshakeError, accept_key, accept_upgrade};
 pub use self::header::Opcode;
 pub use self::incoming::Incoming;
