@@ -1,6 +1,7 @@
 //! Packets into messages, ready for the engine.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::super::websocket::TextFrame;
 use super::{
@@ -225,17 +226,21 @@ impl<'a> Head<'a> {
 
     /// The whole message: prefix, head and the parts of the payload, in one allocation.
     fn text(&self, attachments: Attachments, payload: &[&str]) -> Encoded {
-        let is_main = self.nsp == MAIN_NAMESPACE || self.nsp.is_empty();
         let (mut n_digits, mut id_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let (n_attachments, dash) = match self.kind.is_binary() {
-            true => (n_digits.format(self.n_attachments), "-"),
-            false => ("", ""),
-        };
-        let (nsp, comma) = if is_main { ("", "") } else { (self.nsp, ",") };
-        let id = self.id.map_or("", |id| id_digits.format(id));
-        let head = [prefix(self.kind), n_attachments, dash, nsp, comma, id];
+        let mut parts = SmallVec::<[&str; 12]>::new();
+        parts.push(prefix(self.kind));
+        if self.kind.is_binary() {
+            parts.extend_from_slice(&[n_digits.format(self.n_attachments), "-"]);
+        }
+        if self.nsp != MAIN_NAMESPACE && !self.nsp.is_empty() {
+            parts.extend_from_slice(&[self.nsp, ","]);
+        }
+        if let Some(id) = self.id {
+            parts.push(id_digits.format(id));
+        }
+        parts.extend_from_slice(payload);
         Encoded::Text {
-            message: TextFrame::concat(head.into_iter().chain(payload.iter().copied())),
+            message: TextFrame::concat(&parts),
             attachments,
         }
     }

@@ -14,7 +14,7 @@ use super::header::Opcode;
 /// ```
 /// use greenroom::protocol::websocket::TextFrame;
 ///
-/// let text = TextFrame::concat(["Hel", "lo"]);
+/// let text = TextFrame::concat(&["Hel", "lo"]);
 /// assert_eq!(&*text, "Hello");
 /// assert_eq!(text.frame()[..], *b"\x81\x05Hello");
 /// ```
@@ -28,13 +28,14 @@ impl TextFrame {
     /// The text that its parts are one after the other.
     // Hot: one exactly sized allocation, in which each part is copied once.
     #[must_use]
-    pub fn concat<'a>(parts: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Self {
-        let parts = parts.into_iter();
-        let len = parts.clone().map(str::len).sum();
+    pub fn concat(parts: &[&str]) -> Self {
+        let len = parts.iter().map(|part| part.len()).sum();
         let header = header(Opcode::Text, len, false);
         let mut frame = Vec::with_capacity(header.len() + len);
         frame.extend_from_slice(&header);
-        parts.for_each(|part| frame.extend_from_slice(part.as_bytes()));
+        for part in parts {
+            frame.extend_from_slice(part.as_bytes());
+        }
         debug_assert_eq!(frame.len(), frame.capacity(), "sized exactly");
         Self {
             frame: frame.into(),
@@ -91,13 +92,13 @@ impl fmt::Display for TextFrame {
 
 impl From<&str> for TextFrame {
     fn from(text: &str) -> Self {
-        Self::concat([text])
+        Self::concat(&[text])
     }
 }
 
 impl From<String> for TextFrame {
     fn from(text: String) -> Self {
-        Self::concat([&*text])
+        Self::concat(&[&*text])
     }
 }
 
@@ -116,7 +117,7 @@ mod tests {
             assert_eq!(framed.as_bytes(), text.as_bytes());
             assert_eq!(*framed.frame(), frame(Opcode::Text, text.as_bytes()));
             let (a, b) = text.split_at(text.floor_char_boundary(len / 3));
-            assert_eq!(TextFrame::concat([a, "", b]), framed);
+            assert_eq!(TextFrame::concat(&[a, "", b]), framed);
         }
         assert!(TextFrame::from("").is_empty());
     }
