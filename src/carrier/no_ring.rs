@@ -24,7 +24,7 @@ impl Ring {
 
     /// # Errors
     /// Nobody can call it.
-    pub(crate) fn send(&mut self, _: &[Send<'_>], _: impl FnMut(usize, usize)) -> io::Result<()> {
+    pub(crate) fn send(&mut self, _: &[Send<'_>], _: &mut [usize]) -> io::Result<()> {
         match self.0 {}
     }
 }

@@ -26,8 +26,8 @@ pub(crate) struct Send<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// See the module documentation. Belongs to the thread that made it.
-pub(crate) struct Ring(IoUring);
+/// See the module documentation. Belongs to the thread that made it; empty once the kernel has refused a call.
+pub(crate) struct Ring(Option<IoUring>);
 
 impl std::fmt::Debug for Ring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -43,22 +43,19 @@ impl Ring {
             .setup_single_issuer()
             .setup_defer_taskrun()
             .build(ENTRIES)
-            .map(Self)
+            .map(|ring| Self(Some(ring)))
     }
 
-    /// Carries out `sends`; `sent` is told the index of each and how many bytes were taken, none if it failed. What is
+    /// Carries out `sends`; the same place in `taken` is set to how many bytes were, and left alone if it failed. What is
     /// beyond [`CAPACITY`] is not tried.
     ///
     /// # Errors
-    /// The ring is of no use any more; `sent` has been told of what was written.
+    /// The ring is of no use any more; `taken` says what was written.
     // Hot: one system call for all.
-    pub(crate) fn send(
-        &mut self,
-        sends: &[Send<'_>],
-        mut sent: impl FnMut(usize, usize),
-    ) -> io::Result<()> {
+    pub(crate) fn send(&mut self, sends: &[Send<'_>], taken: &mut [usize]) -> io::Result<()> {
+        let ring = self.0.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut n_open = 0;
-        let mut queue = self.0.submission();
+        let mut queue = ring.submission();
         for (send, index) in sends.iter().zip(0..) {
             // A longer one is written in parts anyway.
             let len = u32::try_from(send.bytes.len()).unwrap_or(u32::MAX);
@@ -68,8 +65,8 @@ impl Ring {
                     .build()
                     .user_data(index);
             // SAFETY: socket and bytes are borrowed until this function returns. It returns only when every entry that
-            // the kernel has taken is done: the loop below counts them. Those that it has not taken, after an error, go
-            // with the ring, which the caller drops: nothing reads them.
+            // the kernel has taken is done: the loop below counts them, and calls nothing that could panic. Those that it
+            // has not taken, after an error, go with the ring, which is dropped here: nothing reads them.
             if unsafe { queue.push(&entry) }.is_err() {
                 break;
             }
@@ -78,18 +75,21 @@ impl Ring {
         drop(queue);
         let (mut n_given, mut n_done) = (0, 0);
         while n_done < n_open {
-            match self.0.submit_and_wait(n_open - n_done) {
+            match ring.submit_and_wait(n_open - n_done) {
                 Ok(n) => n_given += n,
                 Err(err) if err.kind() == io::ErrorKind::Interrupted || n_done < n_given => {}
-                Err(err) => return Err(err),
+                Err(err) => {
+                    self.0 = None;
+                    return Err(err);
+                }
             }
-            for entry in self.0.completion() {
+            for entry in ring.completion() {
                 n_done += 1;
-                if let (Ok(index), Ok(n)) = (
-                    usize::try_from(entry.user_data()),
-                    usize::try_from(entry.result()),
-                ) {
-                    sent(index, n);
+                let place = usize::try_from(entry.user_data()).ok();
+                if let Some(taken) = place.and_then(|place| taken.get_mut(place))
+                    && let Ok(n) = usize::try_from(entry.result())
+                {
+                    *taken = n;
                 }
             }
         }
@@ -134,14 +134,14 @@ mod tests {
 
         let mut ring = Ring::new().unwrap();
         let mut took = vec![0; CAPACITY];
-        ring.send(&sends, |index, n| took[index] = n).unwrap();
+        ring.send(&sends, &mut took).unwrap();
 
         assert!(took[full] > 0 && took[full] < large.len());
         assert_eq!(took[ended], 0);
         // Again: nobody waits for one that is full.
         let again = [sends[full], sends[0]];
         let mut took_again = [usize::MAX, 0];
-        ring.send(&again, |index, n| took_again[index] = n).unwrap();
+        ring.send(&again, &mut took_again).unwrap();
         assert_eq!(took_again, [usize::MAX, texts[0].len()]);
 
         for (n, (_, theirs)) in pairs.iter_mut().enumerate() {
@@ -163,11 +163,10 @@ mod tests {
             socket: ours.as_fd(),
             bytes: b"x",
         };
-        let mut n_sent = 0;
+        let mut taken = [0; CAPACITY + 3];
         let mut ring = Ring::new().unwrap();
-        ring.send(&vec![send; CAPACITY + 3], |_, n| n_sent += n)
-            .unwrap();
-        assert_eq!(n_sent, CAPACITY);
+        ring.send(&vec![send; CAPACITY + 3], &mut taken).unwrap();
+        assert_eq!(taken.iter().sum::<usize>(), CAPACITY);
         drop(ours);
         let mut read = Vec::new();
         theirs.read_to_end(&mut read).unwrap();

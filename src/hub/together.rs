@@ -15,8 +15,9 @@ const GATHER_BYTES: usize = 256 * 1024;
 pub(super) struct Together {
     ring: State,
     gathered: Vec<u8>,
-    /// Who has been written to, and how many bytes he took.
-    sent: Vec<(SeatKey, usize)>,
+    /// Who is written to, and how many bytes each took.
+    sent: Vec<SeatKey>,
+    taken: Vec<usize>,
     /// Who has to be written to alone.
     pub(super) left: Vec<SeatKey>,
 }
@@ -39,6 +40,7 @@ impl Together {
             },
             gathered: Vec::new(),
             sent: Vec::new(),
+            taken: Vec::new(),
             left: Vec::new(),
         }
     }
@@ -55,6 +57,7 @@ impl Hub {
                     ring,
                     gathered,
                     sent,
+                    taken,
                     left,
                 },
             seats,
@@ -74,11 +77,13 @@ impl Hub {
             match next {
                 Some(next) => {
                     pieces.push(next);
-                    sent.push((*key, 0));
+                    sent.push(*key);
                 }
                 None => left.push(*key),
             }
         }
+        taken.clear();
+        taken.resize(sent.len(), 0);
         if pieces.len() > 1
             && let Some(ready) = ring.ready()
         {
@@ -86,18 +91,18 @@ impl Hub {
                 .iter()
                 .map(|(stream, piece)| stream.send(piece.bytes(gathered)))
                 .collect();
-            if let Err(err) = ready.send(&sends, |index, n| sent[index].1 = n) {
+            if let Err(err) = ready.send(&sends, taken) {
                 log::warn!("io_uring is not used any more err={err}");
                 *ring = State::Unwanted;
             }
         }
         drop(pieces);
-        for (key, n) in sent.drain(..) {
+        for (key, n) in sent.drain(..).zip(taken.iter()) {
             let Some(seat) = seats.get_mut(key) else {
                 continue;
             };
             let before = seat.queued();
-            seat.take_written(n);
+            seat.take_written(*n);
             let after = seat.queued();
             tally.sent[place(seat.link.transport())].add(before.0 - after.0, before.1 - after.1);
             if seat.is_empty() {
