@@ -100,14 +100,12 @@ impl Direct {
             } else {
                 GATHER.with_borrow_mut(|gathered| {
                     gathered.clear();
-                    match outgoing::next(queue, *written, &frame, gathered) {
-                        Some(piece) => self.0.try_write(piece.bytes(gathered)),
-                        None => Ok(0),
-                    }
+                    let piece = outgoing::next(front, queue, *written, &frame, gathered);
+                    self.0.try_write(piece.bytes(gathered))
                 })
             };
             match outcome {
-                Ok(n) => outgoing::take_written(queue, written, n, &frame, |_| {}),
+                Ok(n) => outgoing::take_written(queue, written, n, &frame),
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Written::Some,
                 Err(_) => return Written::Failed,
             }
@@ -115,19 +113,9 @@ impl Direct {
         Written::All
     }
 
-    /// As a write of a batch.
-    #[cfg(target_os = "linux")]
+    /// One write of a batch.
     pub(crate) fn send<'a>(&'a self, bytes: &'a [u8]) -> Send<'a> {
-        Send {
-            socket: std::os::fd::AsFd::as_fd(&self.0),
-            bytes,
-        }
-    }
-
-    /// As a write of a batch, which there is none of here.
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn send<'a>(&'a self, _: &'a [u8]) -> Send<'a> {
-        Send(std::marker::PhantomData)
+        Send::new(&self.0, bytes)
     }
 
     /// Writes a few bytes in front of everything else. They fit into the empty send buffer of a new

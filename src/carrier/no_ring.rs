@@ -9,7 +9,13 @@ pub(crate) const CAPACITY: usize = 256;
 
 /// One write.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Send<'a>(pub(crate) PhantomData<&'a [u8]>);
+pub(crate) struct Send<'a>(PhantomData<&'a [u8]>);
+
+impl<'a> Send<'a> {
+    pub(crate) const fn new<T>(_: &'a T, _: &'a [u8]) -> Self {
+        Self(PhantomData)
+    }
+}
 
 /// There is none.
 #[derive(Debug)]

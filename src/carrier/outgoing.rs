@@ -29,20 +29,21 @@ impl Piece<'_> {
     }
 }
 
-/// What the next write takes of `queue`; `written` is the part of the front frame that has left already.
+/// What the next write takes of `queue`, whose front is given too; `written` is the part of it that has left already.
 // Hot: several small frames are copied behind each other: that costs less than the list of their places, which the kernel
 // would read and check.
 #[inline]
 pub(crate) fn next<'a, T>(
+    front: &'a T,
     queue: &'a VecDeque<T>,
     written: usize,
     frame: impl Fn(&'a T) -> Cow<'a, Bytes>,
     gathered: &mut Vec<u8>,
-) -> Option<Piece<'a>> {
-    let first = frame(queue.front()?);
+) -> Piece<'a> {
+    let first = frame(front);
     let is_small = |frame: &Cow<'_, Bytes>| frame.len() <= SMALL_BYTES;
     if queue.len() == 1 || !is_small(&first) || !is_small(&frame(&queue[1])) {
-        return Some(Piece::Frame(first, written));
+        return Piece::Frame(first, written);
     }
     let from = gathered.len();
     gathered.extend_from_slice(&first[written..]);
@@ -52,17 +53,16 @@ pub(crate) fn next<'a, T>(
         }
         gathered.extend_from_slice(&next);
     }
-    Some(Piece::Gathered(from..gathered.len()))
+    Piece::Gathered(from..gathered.len())
 }
 
-/// Takes out of `queue` what has left with a write of `n` bytes; `gone` is told of each.
+/// Takes out of `queue` what has left with a write of `n` bytes.
 #[inline]
 pub(crate) fn take_written<T>(
     queue: &mut VecDeque<T>,
     written: &mut usize,
     n: usize,
     frame: impl for<'a> Fn(&'a T) -> Cow<'a, Bytes>,
-    mut gone: impl FnMut(&T),
 ) {
     *written += n;
     while let Some(front) = queue.front()
@@ -70,7 +70,6 @@ pub(crate) fn take_written<T>(
         && len <= *written
     {
         *written -= len;
-        gone(front);
         queue.pop_front();
     }
 }

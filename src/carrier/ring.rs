@@ -11,7 +11,7 @@
 )]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use io_uring::{IoUring, opcode, types};
 
@@ -22,8 +22,15 @@ const ENTRIES: u32 = 256;
 /// One write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Send<'a> {
-    pub(crate) socket: BorrowedFd<'a>,
-    pub(crate) bytes: &'a [u8],
+    socket: BorrowedFd<'a>,
+    bytes: &'a [u8],
+}
+
+impl<'a> Send<'a> {
+    pub(crate) fn new(socket: &'a impl AsFd, bytes: &'a [u8]) -> Self {
+        let socket = socket.as_fd();
+        Self { socket, bytes }
+    }
 }
 
 /// See the module documentation. Belongs to the thread that made it; empty once the kernel has refused a call.
@@ -101,7 +108,6 @@ impl Ring {
 mod tests {
     use std::io::Read;
     use std::net::{Shutdown, TcpListener, TcpStream};
-    use std::os::fd::AsFd;
 
     use super::*;
 
@@ -122,13 +128,13 @@ mod tests {
         let (full, ended) = (10, 20);
         pairs[ended].0.shutdown(Shutdown::Write).unwrap();
         let sends: Vec<_> = (0..CAPACITY)
-            .map(|n| Send {
-                socket: pairs[n].0.as_fd(),
-                bytes: if n == full {
+            .map(|n| {
+                let bytes = if n == full {
                     &large
                 } else {
                     texts[n].as_bytes()
-                },
+                };
+                Send::new(&pairs[n].0, bytes)
             })
             .collect();
 
@@ -159,10 +165,7 @@ mod tests {
     fn what_is_too_much_for_one_call_is_left() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (ours, mut theirs) = pair(&listener);
-        let send = Send {
-            socket: ours.as_fd(),
-            bytes: b"x",
-        };
+        let send = Send::new(&ours, b"x");
         let mut taken = [0; CAPACITY + 3];
         let mut ring = Ring::new().unwrap();
         ring.send(&vec![send; CAPACITY + 3], &mut taken).unwrap();

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::handle::Local;
 use super::{
-    Fanout, Flags, Held, Hub, Link, MemberKey, Parcel, Parcels, Pushed, Seat, SeatKey, place,
+    Fanout, Flags, Held, Hub, Link, MemberKey, Parcel, Parcels, Pushed, Seat, SeatKey, Tally, place,
 };
 use crate::carrier::{Written, ring};
 use crate::metrics::Counter;
@@ -152,11 +152,9 @@ impl Hub {
             return;
         };
         seat.dirty = false;
-        let transport = place(seat.link.transport());
-        let (n_packets, n_bytes) = seat.queued();
+        let before = seat.queued();
         let written = seat.flush();
-        let left = seat.queued();
-        self.tally.sent[transport].add(n_packets - left.0, n_bytes - left.1);
+        count_sent(&mut self.tally, seat, before);
         match written {
             Written::All => {}
             Written::Some if seat.blocked => {}
@@ -174,6 +172,12 @@ impl Hub {
             }
         }
     }
+}
+
+/// Counts what has left the outbox of a seat since it held `before`.
+pub(super) fn count_sent(tally: &mut Tally, seat: &Seat, before: (usize, usize)) {
+    let (n_packets, n_bytes) = seat.queued();
+    tally.sent[place(seat.link.transport())].add(before.0 - n_packets, before.1 - n_bytes);
 }
 
 /// Keeps what is pushed to a seat for a moment.

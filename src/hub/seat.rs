@@ -230,12 +230,7 @@ impl Seat {
                 let written = stream.write(&mut self.queue, &mut self.front_written, |parcel| {
                     parcel.frame(dialect, deflate)
                 });
-                self.queued_bytes = match written {
-                    Written::All => 0,
-                    Written::Some | Written::Failed => {
-                        self.queue.iter().map(|parcel| parcel.len()).sum()
-                    }
-                };
+                self.count_queued();
                 written
             }
         }
@@ -249,25 +244,28 @@ impl Seat {
         if self.blocked {
             return None;
         }
+        let front = self.queue.front()?;
         let piece = outgoing::next(
+            front,
             &self.queue,
             self.front_written,
             |parcel| parcel.frame(self.dialect, self.deflate),
             gathered,
-        )?;
+        );
         Some((stream, piece))
     }
 
     /// So many bytes of the next write have been taken.
     pub(super) fn take_written(&mut self, n: usize) {
         let (dialect, deflate) = (self.dialect, self.deflate);
-        outgoing::take_written(
-            &mut self.queue,
-            &mut self.front_written,
-            n,
-            |parcel| parcel.frame(dialect, deflate),
-            |parcel| self.queued_bytes -= parcel.len(),
-        );
+        outgoing::take_written(&mut self.queue, &mut self.front_written, n, |parcel| {
+            parcel.frame(dialect, deflate)
+        });
+        self.count_queued();
+    }
+
+    fn count_queued(&mut self) {
+        self.queued_bytes = self.queue.iter().map(|parcel| parcel.len()).sum();
     }
 
     /// Everything queued, as the payload of one poll.

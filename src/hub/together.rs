@@ -4,7 +4,8 @@ use std::sync::Once;
 
 use smallvec::SmallVec;
 
-use super::{Hub, SeatKey, place};
+use super::delivery::count_sent;
+use super::{Hub, SeatKey};
 use crate::carrier::Ring;
 
 /// How much is gathered for one call; who is beyond it is written to alone.
@@ -67,7 +68,7 @@ impl Hub {
         if matches!(ring, State::Unwanted) {
             return left.extend_from_slice(keys);
         }
-        let mut pieces = SmallVec::<[_; 16]>::with_capacity(keys.len());
+        let mut pieces = SmallVec::<[_; 16]>::new();
         gathered.clear();
         for key in keys {
             let next = seats
@@ -76,6 +77,9 @@ impl Hub {
                 .and_then(|seat| seat.next_write(gathered));
             match next {
                 Some(next) => {
+                    if pieces.is_empty() {
+                        pieces.reserve(keys.len());
+                    }
                     pieces.push(next);
                     sent.push(*key);
                 }
@@ -103,8 +107,7 @@ impl Hub {
             };
             let before = seat.queued();
             seat.take_written(*n);
-            let after = seat.queued();
-            tally.sent[place(seat.link.transport())].add(before.0 - after.0, before.1 - after.1);
+            count_sent(tally, seat, before);
             if seat.is_empty() {
                 seat.dirty = false;
             } else {
