@@ -77,7 +77,7 @@
 //! | `Session` (`src/session`) | one per client, on the worker that answered its handshake | the state of the session, its sockets, its upgrade; reads its WebSocket | runs inside a response body |
 //! | `Hub` (`src/hub`) | one per worker and server | seats, outboxes, this worker's rooms, heartbeats; writes to the clients | awaits; parses a packet |
 //! | `Registry` (`src/registry`) | one per server, on its own thread | which socket of this node is in which room; the data connection; questions to the cluster and their answers | stands on the delivery path |
-//! | `Publisher` (`src/publisher.rs`) | one per server, if it has a Redis, on a thread with the next (of one worker: on it) | the publish connection, what waits for it | blocks a sender |
+//! | `Publisher` (`src/publisher.rs`) | one per server, if it has a Redis, on a thread with the next (of one worker: on it) | the publish connection (its own or, with RESP3, that of the next), what waits for it | blocks a sender |
 //! | `Subscriber` (`src/subscriber`) | one per server, beside the publisher | the subscribe connection, which channels are wanted | delivers to a session itself |
 //! | handler actors | one per worker, or one for all: the author's choice | the application | are known by type in our code |
 //!
@@ -145,7 +145,8 @@
 //!
 //! ## Redis
 //!
-//! Three connections with three owners. None of them is needed for anything between the clients of one node: away, slow or
+//! Three tasks with three owners: to publish, to hear, to store. Where publishing and hearing go to one server that speaks
+//! RESP3, they share a connection (`cluster/lent`), else each has its own. None of them is needed for anything between the clients of one node: away, slow or
 //! broken, it costs the messages between nodes (counted as `publish_lost`) and nothing else. Each owner dials again for
 //! ever; `Health` makes one line in the log of it when the first breaks and one when the last is back.
 //!

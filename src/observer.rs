@@ -13,7 +13,7 @@ use crate::namespace::{Gathered, IntoRooms, Room, Silent};
 use crate::protocol::adapter::{self, AnswerBody, Channels, FetchedSocket, Opts};
 use crate::protocol::engineio::SocketId;
 use crate::protocol::socketio::MAIN_NAMESPACE;
-use crate::redis::{Endpoints, Link, LinkError};
+use crate::redis::{Endpoints, Link, LinkError, PubSub};
 use crate::registry::check_data;
 
 /// Asks the servers of a cluster, Greenroom and Node.js alike, from a program that is none: a command, a job.
@@ -158,7 +158,9 @@ impl Observer {
     ) -> Result<impl Stream<Item = Bytes> + Unpin + use<>, LinkError> {
         let endpoint = &self.endpoints.subscribe;
         let pubsub = endpoint.pubsub(self.connect_timeout).await?;
-        let (mut sink, stream) = pubsub.split();
+        let PubSub {
+            mut sink, messages, ..
+        } = pubsub;
         let subscribing = async {
             sink.subscribe(channels).await?;
             match patterns {
@@ -172,7 +174,7 @@ impl Observer {
             Err(_) => return Err(endpoint.silent(self.connect_timeout)),
         }
         // The connection ends with its sink.
-        Ok(Box::pin(stream.map(move |message| {
+        Ok(Box::pin(messages.map(move |message| {
             let _ = &sink;
             Bytes::copy_from_slice(message.get_payload_bytes())
         })))

@@ -1,5 +1,5 @@
 //! # Publisher
-//! Owns: the publish connection.
+//! Owns: the publish connection, or borrows that of the subscriber.
 //! Runs: one per server, on the arbiter of the pub/sub connections.
 //! Receives: what [`crate::cluster::Publications`] hold. Sends: nothing.
 //! Stops: with its arbiter. Never: blocks a sender.
@@ -36,7 +36,11 @@ async fn run(cluster: Arc<Cluster>) {
     let mut backoff = Backoff::default();
     loop {
         let timeout = cluster.settings.connect_timeout;
-        match cluster.endpoints.publish.connect(timeout).await {
+        let dialed = match cluster.lent.borrow().await {
+            Some(link) => Ok(link),
+            None => cluster.endpoints.publish.connect(timeout).await,
+        };
+        match dialed {
             Ok(link) => {
                 backoff.reset();
                 cluster.set_link(Some(link.clone()));

@@ -34,6 +34,13 @@ fn alert(redis: &Redis) -> Config {
     config
 }
 
+/// The same with a connection for each task, as old versions of Redis need it.
+fn separate(redis: &Redis) -> Config {
+    let mut config = alert(redis);
+    config.redis.uri = format!("{}?protocol=resp2", redis.url());
+    config
+}
+
 /// Broadcasts and acks reach the clients of this server, whatever Redis does.
 async fn serves(node: &mut Node, (client, socket): &mut (Client, Socket)) {
     let start = Instant::now();
@@ -139,9 +146,12 @@ fn redis_may_come_after_the_server() {
 #[test]
 fn a_killed_redis_is_missed_and_found_again() {
     on_actix(async {
-        for subscription in [Subscription::Pattern, Subscription::Exact] {
+        for (configured, subscription) in [
+            (alert as fn(&Redis) -> Config, Subscription::Pattern),
+            (separate, Subscription::Exact),
+        ] {
             let mut redis = Redis::start();
-            let mut config = alert(&redis);
+            let mut config = configured(&redis);
             config.redis.subscription = subscription;
             let (mut node, client, socket) = Node::start(config).await;
             let mut guest = (client, socket);
@@ -167,20 +177,61 @@ fn a_killed_redis_is_missed_and_found_again() {
 #[test]
 fn a_frozen_redis_does_not_freeze_the_server() {
     on_actix(async {
-        let redis = Redis::start();
-        let (mut node, client, socket) = Node::start(alert(&redis)).await;
-        let mut guest = (client, socket);
-        redis.freeze();
-        serves(&mut node, &mut guest).await;
-        let start = Instant::now();
-        let sockets = node.server.root().to(guest.1.id()).fetch_sockets().await;
-        assert_eq!(sockets.len(), 1, "what is there");
-        assert!(start.elapsed() < AT_ONCE * 2, "{:?}", start.elapsed());
-        node.is_in_trouble().await;
-        serves(&mut node, &mut guest).await;
-        redis.thaw();
-        node.is_well().await;
-        is_in_the_cluster(&redis, &node, &mut guest).await;
+        for configured in [alert, separate] {
+            let redis = Redis::start();
+            let (mut node, client, socket) = Node::start(configured(&redis)).await;
+            let mut guest = (client, socket);
+            redis.freeze();
+            serves(&mut node, &mut guest).await;
+            let start = Instant::now();
+            let sockets = node.server.root().to(guest.1.id()).fetch_sockets().await;
+            assert_eq!(sockets.len(), 1, "what is there");
+            assert!(start.elapsed() < AT_ONCE * 2, "{:?}", start.elapsed());
+            node.is_in_trouble().await;
+            serves(&mut node, &mut guest).await;
+            redis.thaw();
+            node.is_well().await;
+            is_in_the_cluster(&redis, &node, &mut guest).await;
+        }
+    });
+}
+
+#[test]
+fn what_is_published_and_what_is_heard_share_a_connection_where_they_can() {
+    on_actix(async {
+        let apart = |redis: &Redis| {
+            let mut config = alert(redis);
+            config.redis.publish_uri = format!("{}/1", redis.url());
+            config
+        };
+        let without_hello = ["--rename-command", "HELLO", ""];
+        for (args, configured, n_connections) in [
+            (&[][..], alert as fn(&Redis) -> Config, 2),
+            (&[], separate, 3),
+            (&[], apart, 3),
+            (&without_hello, alert, 3),
+        ] {
+            let redis = Redis::with(args);
+            let mut peer = Peer::new(&redis, &[]).await;
+            let n_clients = async |peer: &mut Peer| {
+                let list: String = peer.ask(&["CLIENT", "LIST"]).await;
+                list.lines().count()
+            };
+            let before = n_clients(&mut peer).await;
+            let config = configured(&redis);
+            let text = format!("{:?}", config.redis);
+            let (node, client, socket) = Node::start(config).await;
+            let mut guest = (client, socket);
+            let n_ours = n_clients(&mut peer).await - before;
+            assert_eq!(n_ours, n_connections, "{args:?} {text}");
+            is_in_the_cluster(&redis, &node, &mut guest).await;
+            // Who is killed as a subscriber may be the publisher too.
+            let _: i64 = peer.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+            let listens = async || n_listeners(&mut peer).await == 1;
+            until("another listens", listens).await;
+            node.is_well().await;
+            is_in_the_cluster(&redis, &node, &mut guest).await;
+        }
     });
 }
 

@@ -10,6 +10,7 @@
 
 mod health;
 mod held;
+mod lent;
 mod locals;
 mod pending;
 mod publications;
@@ -27,6 +28,7 @@ use parking_lot::{Mutex, RwLock};
 
 pub(crate) use health::{Health, Part};
 pub(crate) use held::Held;
+pub(crate) use lent::Lent;
 pub(crate) use locals::{Coming, Locals};
 pub(crate) use pending::{Answered, Pending};
 pub(crate) use publications::{Publication, Publications};
@@ -90,6 +92,7 @@ pub(crate) struct Cluster {
     pub(crate) publications: Publications,
     /// How long other servers took to answer, or were waited for.
     pub(crate) questions: Timings<Question>,
+    pub(crate) lent: Lent,
     /// The connection of the publisher, while it stands: the one that counts subscribers as publishers see them.
     link: Mutex<Option<Link>>,
     /// Others who count the servers count this one, while it hears.
@@ -121,6 +124,7 @@ impl Cluster {
             pending: Pending::default(),
             publications: Publications::new(settings.publish_queue_bytes),
             questions: Timings::default(),
+            lent: Lent::new(endpoints.are_shared()),
             link: Mutex::new(None),
             is_counted: AtomicBool::new(true),
             rooms: OnceLock::new(),

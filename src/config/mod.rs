@@ -55,7 +55,7 @@ pub use self::{
 
 pub(crate) use self::{
     redis_url::{
-        Credentials as RedisCredentials, Host as RedisHost, Tls as RedisTls,
+        Credentials as RedisCredentials, Host as RedisHost, RespVersion, Tls as RedisTls,
         Topology as RedisTopology,
     },
     syntax::origin_parts,

@@ -26,7 +26,7 @@ use super::redis_url_parse;
 ///
 /// | option in the query | means |
 /// |---|---|
-/// | `protocol=resp2` or `resp3` | version of the protocol; RESP2 when left out |
+/// | `protocol=resp2` or `resp3` | version of the protocol; when left out, RESP3 where one connection publishes and subscribes and the server knows it, else RESP2 |
 /// | `ca=/path.pem` | with TLS: the authorities to trust, in the place of the system's |
 /// | `cert=/path.pem` and `key=/path.pem` | with TLS: the certificate that we show |
 /// | `insecure=true`, or `#insecure` at the end | with TLS: whoever answers is believed |
@@ -48,10 +48,17 @@ pub struct RedisUrl {
     pub(super) topology: Topology,
     pub(super) credentials: Option<Credentials>,
     pub(super) database: u32,
-    pub(super) is_resp3: bool,
+    pub(super) protocol: Option<RespVersion>,
     pub(super) tls: Option<Tls>,
     pub(super) sentinel_credentials: Option<Credentials>,
     pub(super) client_name: String,
+}
+
+/// A version of the protocol of Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RespVersion {
+    Resp2,
+    Resp3,
 }
 
 /// Where the servers are.
@@ -114,7 +121,7 @@ impl RedisUrl {
             topology,
             credentials: None,
             database: 0,
-            is_resp3: false,
+            protocol: None,
             tls: None,
             sentinel_credentials: None,
             client_name: "greenroom".to_owned(),
@@ -143,8 +150,8 @@ impl RedisUrl {
         self.database
     }
 
-    pub(crate) fn is_resp3(&self) -> bool {
-        self.is_resp3
+    pub(crate) fn protocol(&self) -> Option<RespVersion> {
+        self.protocol
     }
 
     pub(crate) fn tls(&self) -> Option<&Tls> {
@@ -202,9 +209,11 @@ impl fmt::Display for RedisUrl {
                 _ => write!(out, "/{}", self.database)?,
             }
         }
-        if self.is_resp3 {
-            options.push("protocol=resp3".to_owned());
-        }
+        let protocol = self.protocol.map(|version| match version {
+            RespVersion::Resp2 => "protocol=resp2",
+            RespVersion::Resp3 => "protocol=resp3",
+        });
+        options.extend(protocol.map(str::to_owned));
         let path = |path: &Path| path.display().to_string();
         if let Some(tls) = &self.tls {
             options.extend(tls.ca.as_deref().map(|ca| format!("ca={}", path(ca))));

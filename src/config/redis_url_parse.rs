@@ -4,7 +4,7 @@ use std::{net::Ipv6Addr, path::PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-use super::redis_url::{Credentials, Host, RedisUrl, RedisUrlError, Tls, Topology};
+use super::redis_url::{Credentials, Host, RedisUrl, RedisUrlError, RespVersion, Tls, Topology};
 
 const REDIS_PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
@@ -290,9 +290,9 @@ fn options(
     for (name, value) in seen {
         match name {
             "protocol" => {
-                url.is_resp3 = match value.as_str() {
-                    "resp2" | "2" => false,
-                    "resp3" | "3" => true,
+                url.protocol = match value.as_str() {
+                    "resp2" | "2" => Some(RespVersion::Resp2),
+                    "resp3" | "3" => Some(RespVersion::Resp3),
                     _ => {
                         return Err(RedisUrlError::Value {
                             name,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use ::redis::{
     Arg, Cmd, Pipeline, RedisError, Value,
-    aio::{MultiplexedConnection, PubSub},
+    aio::{self, MultiplexedConnection},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
     cluster_routing::{
@@ -92,7 +92,7 @@ pub(super) async fn pubsub(
     hosts: &[RedisHost],
     timeout: Duration,
     redacted: &Redacted,
-) -> Result<PubSub, LinkError> {
+) -> Result<aio::PubSub, LinkError> {
     let masters = masters(url, hosts, timeout, redacted).await?;
     any(masters, timeout, redacted, |host| async move {
         let there = redacted.at(&host.to_string());

@@ -5,13 +5,17 @@ use std::{fs, path::Path, time::Duration};
 use ::redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, IntoConnectionInfo,
     ProtocolVersion, RedisConnectionInfo, RedisError, TlsCertificates, Value,
-    aio::PubSub,
+    aio::{self, MultiplexedConnection},
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
-use crate::config::{RedisCredentials, RedisHost, RedisTls, RedisUrl};
+use crate::config::{RedisCredentials, RedisHost, RedisTls, RedisUrl, RespVersion};
 
-use super::{Cause, Link, LinkError, error::Redacted};
+use super::{
+    Cause, Link, LinkError,
+    error::Redacted,
+    pubsub::{self, PubSub, Sink},
+};
 
 /// A client for one server of a URL.
 pub(super) fn client(
@@ -92,10 +96,9 @@ fn settings(url: &RedisUrl) -> RedisConnectionInfo {
 }
 
 pub(super) fn protocol(url: &RedisUrl) -> ProtocolVersion {
-    if url.is_resp3() {
-        ProtocolVersion::RESP3
-    } else {
-        ProtocolVersion::RESP2
+    match url.protocol() {
+        Some(RespVersion::Resp3) => ProtocolVersion::RESP3,
+        Some(RespVersion::Resp2) | None => ProtocolVersion::RESP2,
     }
 }
 
@@ -165,13 +168,54 @@ pub(super) async fn commands(
     timeout: Duration,
     redacted: &Redacted,
 ) -> Result<Link, LinkError> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(timeout))
-        .set_response_timeout(Some(timeout));
     let connection = client
-        .get_multiplexed_async_connection_with_config(&config)
+        .get_multiplexed_async_connection_with_config(&config(timeout))
         .await
         .map_err(|err| redacted.of(&err, timeout))?;
+    link(connection, name, timeout, redacted).await
+}
+
+/// Dials one server for commands and subscriptions on the same connection; `None` if it does not speak RESP3.
+pub(super) async fn shared(
+    client: &Client,
+    name: &str,
+    timeout: Duration,
+    redacted: &Redacted,
+) -> Result<Option<PubSub>, LinkError> {
+    let known = client.get_connection_info();
+    let settings = known.redis_settings().clone();
+    let settings = settings.set_protocol(ProtocolVersion::RESP3);
+    let client = Client::open(known.clone().set_redis_settings(settings))
+        .map_err(|err| redacted.of(&err, timeout))?;
+    let (inbox, messages) = pubsub::inbox();
+    let config = config(timeout).set_push_sender(inbox);
+    // Old servers refuse `HELLO`, some proxies hang up on it. Whatever else is wrong, RESP2 will show too.
+    let Ok(connection) = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+    else {
+        return Ok(None);
+    };
+    let link = link(connection.clone(), name, timeout, redacted).await?;
+    Ok(Some(PubSub {
+        sink: Sink::Shared(connection),
+        messages,
+        link: Some(link),
+    }))
+}
+
+fn config(timeout: Duration) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(timeout))
+        .set_response_timeout(Some(timeout))
+}
+
+async fn link(
+    connection: MultiplexedConnection,
+    name: &str,
+    timeout: Duration,
+    redacted: &Redacted,
+) -> Result<Link, LinkError> {
     let link = Link::single(connection, timeout, redacted.clone());
     let mut set_name = Cmd::new();
     set_name.arg("CLIENT").arg("SETNAME").arg(name);
@@ -193,7 +237,7 @@ pub(super) async fn pubsub(
     client: &Client,
     timeout: Duration,
     redacted: &Redacted,
-) -> Result<PubSub, LinkError> {
+) -> Result<aio::PubSub, LinkError> {
     let broken = |err: RedisError| redacted.of(&err, timeout);
     let mut pubsub = client.get_async_pubsub().await.map_err(broken)?;
     // As above. With RESP2 the answer is one text until there is a subscription, then it has two.

@@ -2,11 +2,11 @@
 
 use std::{fmt, time::Duration};
 
-use ::redis::aio::PubSub;
+use ::redis::{Client, ConnectionInfo};
 
-use crate::config::{ConfigError, RedisConfig, RedisUrl};
+use crate::config::{ConfigError, RedisConfig, RedisHost, RedisUrl, RespVersion};
 
-use super::{Link, LinkError, cluster, dial, error::Redacted, sentinel};
+use super::{Link, LinkError, cluster, dial, error::Redacted, pubsub::PubSub, sentinel};
 use crate::config::RedisTopology as Topology;
 
 /// What a connection to Redis is made from: an address, or a client that the embedding program made.
@@ -18,7 +18,7 @@ pub enum Endpoint {
     /// An address.
     Url(RedisUrl),
     /// A client of the crate `redis`.
-    Client(::redis::Client),
+    Client(Client),
 }
 
 impl From<RedisUrl> for Endpoint {
@@ -27,8 +27,8 @@ impl From<RedisUrl> for Endpoint {
     }
 }
 
-impl From<::redis::Client> for Endpoint {
-    fn from(client: ::redis::Client) -> Self {
+impl From<Client> for Endpoint {
+    fn from(client: Client) -> Self {
         Self::Client(client)
     }
 }
@@ -49,7 +49,9 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The three connections of a node, each with an owner of its own.
+/// Where a node connects to, by what for; each has an owner of its own.
+///
+/// What is published and what is heard share a connection if both go to the same server and it speaks RESP3.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Endpoints {
@@ -69,6 +71,23 @@ impl Endpoints {
             publish: endpoint.clone(),
             subscribe: endpoint.clone(),
             data: endpoint,
+        }
+    }
+
+    /// Whether what is published and what is heard can share a connection.
+    pub(crate) fn are_shared(&self) -> bool {
+        match (&self.publish, &self.subscribe) {
+            (Endpoint::Url(publish), Endpoint::Url(subscribe)) => publish == subscribe,
+            (Endpoint::Client(publish), Endpoint::Client(subscribe)) => {
+                let [publish, subscribe] = [publish, subscribe].map(Client::get_connection_info);
+                let user = |info: &ConnectionInfo| {
+                    let known = info.redis_settings();
+                    let text = |text: Option<&str>| text.map(str::to_owned);
+                    (text(known.username()), text(known.password()))
+                };
+                publish.addr() == subscribe.addr() && user(publish) == user(subscribe)
+            }
+            _ => false,
         }
     }
 }
@@ -124,29 +143,71 @@ impl Endpoint {
     pub(crate) async fn pubsub(&self, timeout: Duration) -> Result<PubSub, LinkError> {
         let redacted = self.redacted();
         within(timeout, &redacted, async {
-            match self {
-                Self::Client(client) => dial::pubsub(client, timeout, &redacted).await,
-                Self::Url(url) => match url.topology() {
-                    Topology::Single(host) => {
-                        let client = dial::client(url, host, timeout, &redacted)?;
-                        dial::pubsub(&client, timeout, &redacted).await
-                    }
-                    Topology::Unix(path) => {
-                        let client = dial::unix_client(url, path, timeout, &redacted)?;
-                        dial::pubsub(&client, timeout, &redacted).await
-                    }
-                    Topology::Sentinel { sentinels, service } => {
-                        let found =
-                            sentinel::master(url, sentinels, service, timeout, &redacted).await?;
-                        dial::pubsub(&found.client, timeout, &found.redacted).await
-                    }
-                    Topology::Cluster(hosts) => {
-                        cluster::pubsub(url, hosts, timeout, &redacted).await
-                    }
-                },
-            }
+            let only = match self.server(timeout, &redacted).await? {
+                Ok((client, redacted)) => dial::pubsub(&client, timeout, &redacted).await?,
+                Err((url, hosts)) => cluster::pubsub(url, hosts, timeout, &redacted).await?,
+            };
+            Ok(only.into())
         })
         .await
+    }
+
+    /// Dials for subscriptions and commands on one connection, where the server speaks RESP3 and is one; else as
+    /// [`Endpoint::pubsub`].
+    pub(crate) async fn shared(&self, timeout: Duration) -> Result<PubSub, LinkError> {
+        let (redacted, name) = (self.redacted(), self.client_name());
+        let shared = within(timeout, &redacted, async {
+            match self.server(timeout, &redacted).await? {
+                Ok((client, redacted)) if self.may_be_resp3() => {
+                    dial::shared(&client, name, timeout, &redacted).await
+                }
+                _ => Ok(None),
+            }
+        });
+        match shared.await? {
+            Some(shared) => Ok(shared),
+            None => self.pubsub(timeout).await,
+        }
+    }
+
+    /// The one server to dial, with its name in errors; of a Cluster the servers that are known.
+    async fn server(
+        &self,
+        timeout: Duration,
+        redacted: &Redacted,
+    ) -> Result<Result<(Client, Redacted), (&RedisUrl, &[RedisHost])>, LinkError> {
+        let client = match self {
+            Self::Client(client) => client.clone(),
+            Self::Url(url) => match url.topology() {
+                Topology::Single(host) => dial::client(url, host, timeout, redacted)?,
+                Topology::Unix(path) => dial::unix_client(url, path, timeout, redacted)?,
+                Topology::Sentinel { sentinels, service } => {
+                    let found =
+                        sentinel::master(url, sentinels, service, timeout, redacted).await?;
+                    return Ok(Ok((found.client, found.redacted)));
+                }
+                Topology::Cluster(hosts) => return Ok(Err((url, hosts))),
+            },
+        };
+        Ok(Ok((client, redacted.clone())))
+    }
+
+    fn client_name(&self) -> &str {
+        match self {
+            Self::Url(url) => url.client_name(),
+            Self::Client(_) => "greenroom",
+        }
+    }
+
+    /// Whether nobody has said that it is RESP2.
+    fn may_be_resp3(&self) -> bool {
+        match self {
+            Self::Url(url) => url.protocol() != Some(RespVersion::Resp2),
+            Self::Client(client) => {
+                let settings = client.get_connection_info().redis_settings();
+                settings.protocol().supports_resp3()
+            }
+        }
     }
 
     /// What the server has said to a request on a connection of [`Endpoint::pubsub`].

@@ -1,15 +1,9 @@
 //! A connection for commands.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use ::redis::{Cmd, Pipeline, ServerError, Value, aio::MultiplexedConnection};
+use tokio::sync::watch;
 
 use super::{Cause, LinkError, cluster::Cluster, error::Redacted};
 
@@ -22,7 +16,7 @@ pub(crate) struct Link {
     route: Route,
     timeout: Duration,
     redacted: Redacted,
-    is_broken: Arc<AtomicBool>,
+    is_broken: watch::Sender<bool>,
 }
 
 #[derive(Clone)]
@@ -57,7 +51,7 @@ impl Link {
             route,
             timeout,
             redacted,
-            is_broken: Arc::new(AtomicBool::new(false)),
+            is_broken: watch::Sender::new(false),
         }
     }
 
@@ -103,13 +97,27 @@ impl Link {
             Ok(Err(err)) => self.redacted.of(&err, self.timeout),
             Err(_) => self.redacted.timeout(self.timeout),
         };
-        self.is_broken.store(true, Ordering::Relaxed);
+        self.give_up();
         Err(result)
     }
 
     /// Whether every further call fails.
     pub(crate) fn is_broken(&self) -> bool {
-        self.is_broken.load(Ordering::Relaxed)
+        *self.is_broken.borrow()
+    }
+
+    /// Nobody uses it any more, whoever has a clone.
+    pub(crate) fn give_up(&self) {
+        self.is_broken.send_replace(true);
+    }
+
+    /// Waits until every further call fails.
+    pub(crate) fn broken(&self) -> impl Future<Output = ()> + use<> {
+        let mut is_broken = self.is_broken.subscribe();
+        async move {
+            // Without anybody who could break it, nobody uses it either.
+            let _ = is_broken.wait_for(|is_broken| *is_broken).await;
+        }
     }
 
     /// Finds out whether every server answers on which it depends: one that is not talked to may be gone unnoticed.
@@ -127,7 +135,7 @@ impl Link {
         if err.cause() == Cause::Permission {
             return Ok(());
         }
-        self.is_broken.store(true, Ordering::Relaxed);
+        self.give_up();
         Err(err)
     }
 

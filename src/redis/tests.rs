@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::redis::{Cmd, ServerError, Value, aio::PubSub};
+use ::redis::{Cmd, ServerError, Value};
 use futures_util::StreamExt;
 
 use super::*;
@@ -28,12 +28,13 @@ async fn connect(url: &str) -> Link {
     endpoint(url).connect(TIMEOUT).await.unwrap()
 }
 
-/// The errors of both kinds of dial.
-async fn refused(url: &str) -> [LinkError; 2] {
+/// The errors of all kinds of dial.
+async fn refused(url: &str) -> [LinkError; 3] {
     let endpoint = endpoint(url);
     [
         endpoint.connect(TIMEOUT).await.expect_err(url),
         endpoint.pubsub(TIMEOUT).await.err().expect(url),
+        endpoint.shared(TIMEOUT).await.err().expect(url),
     ]
 }
 
@@ -52,20 +53,30 @@ async fn ask(link: &Link, words: &[&str]) -> Result<Value, ServerError> {
 }
 
 async fn hears(pubsub: &mut PubSub, expected: &[&str]) {
-    let mut messages = pubsub.on_message();
     for text in expected {
-        let message = tokio::time::timeout(TIMEOUT, messages.next()).await;
+        let message = tokio::time::timeout(TIMEOUT, pubsub.messages.next()).await;
         let message = message.expect(text).expect("the connection is there");
         assert_eq!(message.get_payload_bytes(), text.as_bytes());
     }
 }
 
-/// Publishes and hears through an endpoint.
+/// Publishes and hears through an endpoint, with a connection for each and with one for both.
 async fn works(endpoint: &Endpoint) {
     let link = endpoint.connect(TIMEOUT).await.unwrap();
-    let mut pubsub = endpoint.pubsub(TIMEOUT).await.unwrap();
-    pubsub.subscribe("news").await.unwrap();
-    pubsub.psubscribe("new*s/*").await.unwrap();
+    let pubsub = endpoint.pubsub(TIMEOUT).await.unwrap();
+    assert!(pubsub.link.is_none());
+    work(link, pubsub).await;
+    let mut shared = endpoint.shared(TIMEOUT).await.unwrap();
+    let link = match shared.link.take() {
+        Some(link) => link,
+        None => endpoint.connect(TIMEOUT).await.unwrap(),
+    };
+    work(link, shared).await;
+}
+
+async fn work(link: Link, mut pubsub: PubSub) {
+    pubsub.sink.subscribe("news").await.unwrap();
+    pubsub.sink.psubscribe("new*s/*").await.unwrap();
     assert_eq!(link.numsub("news").await.unwrap(), 1);
     assert_eq!(link.numsub("new").await.unwrap(), 0);
     let answers = link
@@ -82,6 +93,9 @@ async fn works(endpoint: &Endpoint) {
     assert_eq!(answers[2].as_ref().expect_err("no command").code(), "ERR");
     assert!(answers[3].is_ok());
     hears(&mut pubsub, &["one", "two", "three"]).await;
+    pubsub.sink.punsubscribe("new*s/*").await.unwrap();
+    pubsub.sink.unsubscribe("news").await.unwrap();
+    assert_eq!(link.numsub("news").await.unwrap(), 0);
     assert!(link.pipeline(Vec::new()).await.unwrap().is_empty());
 }
 
@@ -101,8 +115,52 @@ async fn one_server_is_reached_in_both_protocols_and_by_any_name() {
     assert_eq!(redis.cli(&["-n", "3", "GET", "key"]), "value");
     let client = ::redis::Client::open(redis.url()).unwrap();
     works(&Endpoint::from(client)).await;
-    let [at_once, _] = refused(&format!("{}/99", redis.url())).await;
+    let [at_once, ..] = refused(&format!("{}/99", redis.url())).await;
     assert!(at_once.to_string().contains("database"), "{at_once}");
+}
+
+#[actix_rt::test]
+async fn one_connection_takes_commands_and_hears_where_the_server_can() {
+    let redis = Redis::start();
+    let n_clients = || redis.cli(&["CLIENT", "LIST"]).lines().count();
+    let before = n_clients();
+    let shared = endpoint(&redis.url()).shared(TIMEOUT).await.unwrap();
+    assert_eq!(n_clients(), before + 1);
+    let list = redis.cli(&["CLIENT", "LIST"]);
+    assert!(
+        list.contains("name=greenroom ") && list.contains("resp=3"),
+        "{list}"
+    );
+    // Commands go on when nobody hears any more.
+    let link = shared.link.expect("it takes commands");
+    drop((shared.sink, shared.messages));
+    assert_eq!(link.numsub("news").await.unwrap(), 0);
+    assert_eq!(n_clients(), before + 1);
+
+    let is_shared = async |url: &str| {
+        works(&endpoint(url)).await;
+        endpoint(url).shared(TIMEOUT).await.unwrap().link.is_some()
+    };
+    assert!(is_shared(&format!("{}?protocol=resp3", redis.url())).await);
+    assert!(!is_shared(&format!("{}?protocol=resp2", redis.url())).await);
+    // As servers before Redis 6, and proxies.
+    let old = Redis::with(&["--rename-command", "HELLO", ""]);
+    assert!(!is_shared(&old.url()).await);
+}
+
+#[actix_rt::test]
+async fn a_shared_connection_ends_for_all_who_have_it() {
+    let mut redis = Redis::start();
+    let mut shared = endpoint(&redis.url()).shared(TIMEOUT).await.unwrap();
+    let link = shared.link.take().unwrap();
+    let (broken, clone) = (link.broken(), link.clone());
+    link.give_up();
+    broken.await;
+    assert!(clone.is_broken());
+    clone.numsub("a").await.expect_err("given up");
+    redis.kill();
+    let ended = tokio::time::timeout(TIMEOUT, shared.messages.next()).await;
+    assert!(ended.expect("the stream ends").is_none());
 }
 
 #[actix_rt::test]
@@ -180,7 +238,7 @@ async fn what_a_server_repeats_is_searched_for_passwords() {
     let port = listener.local_addr().unwrap().port();
     // As an old server does with commands that it does not know.
     thread::spawn(move || {
-        for stream in listener.incoming().take(2) {
+        for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut buffer = [0; 4096];
             let length = stream.read(&mut buffer).unwrap();
@@ -287,6 +345,7 @@ async fn a_frozen_server_is_noticed_in_time() {
     for err in [
         endpoint.connect(timeout).await.expect_err("no answer"),
         endpoint.pubsub(timeout).await.err().expect("no answer"),
+        endpoint.shared(timeout).await.err().expect("no answer"),
     ] {
         assert_eq!(err.cause(), Cause::Timeout(timeout), "{err}");
     }
@@ -305,11 +364,11 @@ async fn a_killed_server_is_noticed_and_one_that_is_back_is_dialed() {
     let endpoint = endpoint(&redis.url());
     let link = endpoint.connect(TIMEOUT).await.unwrap();
     let mut pubsub = endpoint.pubsub(TIMEOUT).await.unwrap();
-    pubsub.subscribe("a").await.unwrap();
+    pubsub.sink.subscribe("a").await.unwrap();
     redis.kill();
     let err = link.numsub("a").await.expect_err("nobody there");
     assert_eq!(err.cause(), Cause::Unreachable, "{err}");
-    let ended = tokio::time::timeout(TIMEOUT, pubsub.on_message().next()).await;
+    let ended = tokio::time::timeout(TIMEOUT, pubsub.messages.next()).await;
     assert!(ended.expect("the stream ends").is_none());
     redis.restart();
     works(&endpoint).await;
@@ -339,7 +398,7 @@ async fn a_cluster_is_one_server_to_us() {
     let mut subscribers = Vec::new();
     for at in 0..8 {
         let mut pubsub = endpoint(&urls[at % 2]).pubsub(TIMEOUT).await.unwrap();
-        pubsub.subscribe("all").await.unwrap();
+        pubsub.sink.subscribe("all").await.unwrap();
         subscribers.push(pubsub);
     }
     let per_node: Vec<_> = cluster

@@ -1,5 +1,5 @@
 //! # Subscriber
-//! Owns: the subscribe connection; which channels are wanted.
+//! Owns: the subscribe connection, which it lends to the publisher; which channels are wanted.
 //! Runs: one per server, on the arbiter of the pub/sub connections.
 //! Receives: messages of the cluster; [`NamespaceChanged`], [`RoomChanged`], [`Confirm`], [`Visit`],
 //! [`StopAnswering`], [`Leave`].
@@ -15,14 +15,13 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytestring::ByteString;
-use redis::aio::PubSubSink;
 use tokio::sync::oneshot;
 
 pub(crate) use crate::cluster::RoomChanged;
 use crate::cluster::{Cluster, Part};
 use crate::namespace::{NamespaceInner, Namespaces};
 use crate::protocol::socketio::msgpack;
-use crate::redis::Backoff;
+use crate::redis::{Backoff, Link, PubSub, Sink};
 use crate::server::Shared;
 use wanted::Wanted;
 
@@ -97,8 +96,10 @@ pub(crate) struct Subscriber {
     cluster: Arc<Cluster>,
     wanted: Wanted,
     /// The connection, while it stands.
-    sink: Option<PubSubSink>,
+    sink: Option<Sink>,
     stream: Option<SpawnHandle>,
+    /// The connection once more, if it takes commands: lent to the publisher, who may find it broken first.
+    link: Option<Link>,
     backoff: Backoff,
     connected_at: Instant,
     /// Counts the connections: what belongs to an earlier one is of no interest any more.
@@ -136,6 +137,7 @@ impl Subscriber {
             cluster,
             sink: None,
             stream: None,
+            link: None,
             backoff: Backoff::default(),
             connected_at: Instant::now(),
             generation: 0,
@@ -151,32 +153,54 @@ impl Subscriber {
 
     fn dial(&mut self, ctx: &mut Context<Self>) {
         self.is_dialing = true;
-        let (endpoint, timeout) = (
-            self.cluster.endpoints.subscribe.clone(),
-            self.cluster.settings.connect_timeout,
-        );
-        let dialing = async move { endpoint.pubsub(timeout).await };
+        let cluster = Arc::clone(&self.cluster);
+        let dialing = async move {
+            let (endpoint, timeout) = (
+                &cluster.endpoints.subscribe,
+                cluster.settings.connect_timeout,
+            );
+            match cluster.lent.is_wanted() {
+                true => endpoint.shared(timeout).await,
+                false => endpoint.pubsub(timeout).await,
+            }
+        };
         ctx.spawn(
             dialing
                 .into_actor(self)
                 .map(|dialed, this, ctx| match dialed {
                     Ok(_) if this.is_leaving => this.left(ctx),
-                    Ok(pubsub) => {
-                        this.is_dialing = false;
-                        this.generation += 1;
-                        let (sink, stream) = pubsub.split();
-                        this.sink = Some(sink);
-                        this.stream = Some(ctx.add_stream(stream));
-                        this.connected_at = Instant::now();
-                        this.wanted.forget_standing();
-                        this.subscribe(ctx);
-                    }
+                    Ok(pubsub) => this.connected(pubsub, ctx),
                     Err(err) => {
                         this.is_dialing = false;
                         this.broken(&err, err.needs_operator(), ctx);
                     }
                 }),
         );
+    }
+
+    fn connected(&mut self, pubsub: PubSub, ctx: &mut Context<Self>) {
+        self.is_dialing = false;
+        self.generation += 1;
+        self.sink = Some(pubsub.sink);
+        self.stream = Some(ctx.add_stream(pubsub.messages));
+        self.connected_at = Instant::now();
+        if let Some(link) = &pubsub.link {
+            let generation = self.generation;
+            ctx.spawn(
+                link.broken()
+                    .into_actor(self)
+                    .map(move |(), this, ctx| match this.link {
+                        Some(_) if this.generation == generation => {
+                            this.broken(&"what was published was not answered", false, ctx);
+                        }
+                        _ => {}
+                    }),
+            );
+        }
+        self.link = pubsub.link;
+        self.cluster.lent.lend(self.link.clone());
+        self.wanted.forget_standing();
+        self.subscribe(ctx);
     }
 
     /// The connection is gone, or of no use: a new one, after a moment.
@@ -190,6 +214,9 @@ impl Subscriber {
             ctx.cancel_future(stream);
         }
         self.sink = None;
+        if let Some(link) = self.link.take() {
+            link.give_up();
+        }
         self.is_subscribing = false;
         if self.is_leaving {
             return self.left(ctx);
@@ -256,6 +283,10 @@ impl Subscriber {
             ctx.cancel_future(stream);
         }
         self.sink = None;
+        // There will be no other connection to lend.
+        if self.link.is_none() {
+            self.cluster.lent.lend(None);
+        }
         for waiting in self.left.drain(..) {
             // Whoever waited may have gone.
             let _ = waiting.send(());

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use foldhash::quality::RandomState;
 use indexmap::IndexSet;
-use redis::aio::PubSubSink;
 
 use crate::cluster::Cluster;
 use crate::namespace::{NamespaceInner, Room};
+use crate::redis::Sink;
 
 /// What arrives on a channel.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    pub(super) async fn send(self, sink: &mut PubSubSink) -> redis::RedisResult<()> {
+    pub(super) async fn send(self, sink: &mut Sink) -> redis::RedisResult<()> {
         let channels = &self.channels;
         match (self.subscribes, self.is_pattern) {
             (true, false) => sink.subscribe(channels).await,

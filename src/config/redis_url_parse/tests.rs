@@ -34,7 +34,7 @@ fn every_form_is_understood() {
             "redis://a%40b:***@h:6379",
         ),
         ("redis://:p@s:s@h", "redis://:***@h:6379"),
-        ("redis://h?protocol=resp2", "redis://h:6379"),
+        ("redis://h?protocol=2", "redis://h:6379?protocol=resp2"),
         ("redis://h?protocol=3", "redis://h:6379?protocol=resp3"),
         ("redis://h?", "redis://h:6379"),
         ("valkey://h", "redis://h:6379"),
