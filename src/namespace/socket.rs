@@ -147,11 +147,7 @@ impl Socket {
     /// The transport its session has now.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        if self.inner.transport.load(Ordering::Relaxed) == 0 {
-            Transport::Polling
-        } else {
-            Transport::Websocket
-        }
+        self.inner.transport()
     }
 
     /// The revision of Engine.IO that the client speaks.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -19,7 +19,7 @@ use crate::auth::Claims;
 use crate::error::Refusal;
 use crate::hub::{HubHandle, MemberKey};
 use crate::protocol::DisconnectReason;
-use crate::protocol::engineio::{ProtocolVersion, SocketId};
+use crate::protocol::engineio::{ProtocolVersion, SocketId, Transport};
 use crate::protocol::socketio::{Args, Value};
 
 /// What runs before each event of a socket; see [`Socket::use_middleware`].
@@ -29,22 +29,27 @@ pub(crate) type SocketMiddleware = Arc<
         + Sync,
 >;
 
+// What each event needs comes first, beside the counters of the `Arc`: it is read from memory, among a thousand others.
+#[repr(C)]
 pub(crate) struct SocketInner {
-    pub(crate) id: SocketId,
-    pub(crate) pid: Option<ByteString>,
     pub(crate) nsp: Arc<NamespaceInner>,
     pub(crate) hub: Arc<HubHandle>,
     pub(super) member: Mutex<Option<MemberKey>>,
-    pub(crate) handshake: Arc<Handshake>,
-    pub(crate) auth: Args,
-    pub(crate) protocol: ProtocolVersion,
-    pub(crate) recovered: bool,
-    /// [`Transport`] of the session, which an upgrade changes for all its sockets.
-    pub(crate) transport: Arc<AtomicU8>,
     pub(super) connected: AtomicBool,
-    pub(super) end_reason: Mutex<Option<DisconnectReason>>,
+    pub(super) has_middleware: AtomicBool,
+    /// [`Transport`] of the session, which an upgrade changes for all its sockets.
+    is_websocket: AtomicBool,
     /// Set while the socket is in the room of its own id, which is no entry of `rooms`.
     pub(super) own_room: AtomicBool,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) recovered: bool,
+
+    // Seldom.
+    pub(crate) id: SocketId,
+    pub(crate) pid: Option<ByteString>,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) auth: Args,
+    pub(super) end_reason: Mutex<Option<DisconnectReason>>,
     /// The truth about rooms; hub and registry hold indexes of it, told in the same order under this lock.
     pub(super) rooms: Mutex<Rooms>,
     /// An empty object until it is set: most sockets have none.
@@ -52,7 +57,6 @@ pub(crate) struct SocketInner {
     pub(super) acks: Mutex<AckTable>,
     /// Of its token, if its namespace requires one.
     pub(super) claims: Mutex<Option<Arc<Claims>>>,
-    pub(super) has_middleware: AtomicBool,
     pub(super) middleware: Mutex<Box<[SocketMiddleware]>>,
 }
 
@@ -81,7 +85,7 @@ pub(crate) struct Opening {
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) auth: Args,
     pub(crate) protocol: ProtocolVersion,
-    pub(crate) transport: Arc<AtomicU8>,
+    pub(crate) transport: Transport,
     pub(crate) recovered: bool,
     pub(crate) data: Option<Value>,
 }
@@ -110,7 +114,7 @@ impl SocketInner {
             auth,
             protocol,
             recovered,
-            transport,
+            is_websocket: AtomicBool::new(transport == Transport::Websocket),
             connected: AtomicBool::new(false),
             end_reason: Mutex::new(None),
             own_room: AtomicBool::new(false),
@@ -133,6 +137,18 @@ impl SocketInner {
 
     pub(crate) fn is_in_own_room(&self) -> bool {
         self.own_room.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        match self.is_websocket.load(Ordering::Relaxed) {
+            false => Transport::Polling,
+            true => Transport::Websocket,
+        }
+    }
+
+    pub(crate) fn set_transport(&self, transport: Transport) {
+        let is_websocket = transport == Transport::Websocket;
+        self.is_websocket.store(is_websocket, Ordering::Relaxed);
     }
 
     pub(crate) fn seat_at(&self, member: MemberKey) {

@@ -20,7 +20,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -122,27 +121,37 @@ enum State {
 
 /// What is on top of Engine.IO.
 enum Application {
-    SocketIo(Box<Sockets>),
+    SocketIo(Sockets),
     Raw(Box<dyn engine::Connection>),
 }
 
 /// See the module documentation.
+// Among a thousand others a session is read from memory with each message: what a message needs comes first, together.
+#[repr(C)]
 pub(crate) struct Session {
     hub: Rc<RefCell<Hub>>,
     seat: SeatKey,
     server: Arc<Shared>,
-    handshake: Arc<Handshake>,
-    opened: Instant,
-    version: ProtocolVersion,
-    /// The [`Transport`], for the handles of its sockets.
-    transport: Arc<AtomicU8>,
-    state: State,
-    application: Application,
     /// Its token buckets, if a rate is set.
     meters: Option<Box<Meters>>,
-    upgrade: Option<Upgrade>,
+    /// The number of the connection that carries the session; frames of others are old.
+    carrier: u32,
+    version: ProtocolVersion,
+    /// What carries it, as its messages are counted.
+    transport: Transport,
+    state: State,
     /// A handler or a middleware has to finish before the next packet is looked at.
     is_blocked: bool,
+    /// Since when a WebSocket message has been incomplete.
+    message_since: Option<Instant>,
+    /// Since when a Socket.IO packet has been waiting for attachments.
+    packet_since: Option<Instant>,
+    application: Application,
+    upgrade: Option<Upgrade>,
+
+    // Seldom.
+    handshake: Arc<Handshake>,
+    opened: Instant,
     /// What arrived while the session was blocked.
     inbox: VecDeque<Inbound>,
     /// Whom to tell when the inbox is empty.
@@ -152,14 +161,8 @@ pub(crate) struct Session {
     reader: Option<Waker>,
     /// What to read from when the actor has started.
     wire: Option<Wire>,
-    /// The number of the connection that carries the session; frames of others are old.
-    carrier: u32,
     /// The number of the last connection.
     last_carrier: u32,
-    /// Since when a WebSocket message has been incomplete.
-    message_since: Option<Instant>,
-    /// Since when a Socket.IO packet has been waiting for attachments.
-    packet_since: Option<Instant>,
     is_watching_completion: bool,
     /// How many polls there were when an upgrade broke off after its probe.
     polls_before_orphan: Option<u32>,
@@ -246,7 +249,7 @@ impl Session {
                     Timer::Connect,
                     now + server.config.socketio.connect_timeout,
                 );
-                Application::SocketIo(Box::new(Sockets::new(&server)))
+                Application::SocketIo(Sockets::new(&server))
             }
             Upper::Raw(application) => {
                 let client = engine::Client::new(Arc::clone(&state.handle), key, version);
@@ -266,7 +269,7 @@ impl Session {
             handshake,
             opened: now,
             version,
-            transport: Arc::new(AtomicU8::new(u8::from(transport == Transport::Websocket))),
+            transport,
             state: State::Open,
             application,
             upgrade: None,
@@ -295,11 +298,13 @@ impl Session {
         self.hub.borrow_mut().push(self.seat, parcel);
     }
 
-    fn set_transport(&self, transport: Transport) {
-        self.transport.store(
-            u8::from(transport == Transport::Websocket),
-            Ordering::Relaxed,
-        );
+    fn set_transport(&mut self, transport: Transport) {
+        self.transport = transport;
+        if let Application::SocketIo(sockets) = &self.application {
+            for seated in &sockets.seated {
+                seated.socket.set_transport(transport);
+            }
+        }
     }
 
     /// The sid as logs show it.

@@ -1,6 +1,5 @@
 //! Engine.IO packets: what each one does to the session.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use actix::prelude::*;
@@ -10,7 +9,7 @@ use bytestring::ByteString;
 use super::reader::{Inbound, OwnedData};
 use super::{Application, Session, State};
 use crate::engine::Message;
-use crate::hub::Timer;
+use crate::hub::{Timer, place};
 use crate::metrics::Counter;
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{
@@ -32,13 +31,12 @@ impl Session {
             Ok(packet) => packet,
             Err(err) => return self.parse_error(&err, ctx),
         };
-        let transport = usize::from(self.transport.load(Ordering::Relaxed));
         let n_bytes = match &packet.data {
             // With the digit of its type, as it is counted on the way out.
             Data::Text(text) => text.len() + 1,
             Data::Binary(bytes) => bytes.len(),
         };
-        self.hub.borrow_mut().tally.received[transport].add(1, n_bytes);
+        self.hub.borrow_mut().tally.received[place(self.transport)].add(1, n_bytes);
         match (packet.kind, self.version) {
             (PacketType::Message, _) => match packet.data {
                 Data::Text(text) => self.text(text, ctx),

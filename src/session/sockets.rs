@@ -136,7 +136,7 @@ impl Session {
             handshake: Arc::clone(&self.handshake),
             auth,
             protocol: self.version,
-            transport: Arc::clone(&self.transport),
+            transport: self.transport,
             recovered: restored.is_some(),
             data,
             nsp: Arc::clone(&nsp),
