@@ -12,12 +12,15 @@ export PATH := $(CURDIR)/tests/.node/bin:$(PATH)
 # Which servers the outside tests drive: the original (reference), ours (subject), or both.
 export TARGETS ?= reference,subject
 
+# What `run` builds.
+PROFILE ?= release
+
 VENV := tests/clients/python/.venv
 
 .PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
 
 run: page
-	exec cargo run --release --bin greenroom
+	exec cargo run --profile $(PROFILE) --bin greenroom
 
 page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \
