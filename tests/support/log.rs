@@ -1,13 +1,18 @@
 //! The log of the crate, for tests that run one after the other and say what has to be in it.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
+use actix_rt::System;
 use parking_lot::Mutex;
 
 use super::{eventually, on_actix};
 
 static TURN: Mutex<()> = Mutex::new(());
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// The number of the first system of the test that has its turn.
+static SYSTEM: AtomicUsize = AtomicUsize::new(0);
 
 struct Keeper;
 
@@ -17,12 +22,22 @@ impl log::Log for Keeper {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
+        if self.enabled(record.metadata()) && !is_of_an_earlier_test() {
             LINES.lock().push(record.args().to_string());
         }
     }
 
     fn flush(&self) {}
+}
+
+/// The threads of a system outlive it for a moment; systems are numbered in the order of their beginnings.
+fn is_of_an_earlier_test() -> bool {
+    let current = thread::current();
+    let of_a_system = current
+        .name()
+        .and_then(|name| name.strip_prefix("actix-rt|system:"));
+    let number = of_a_system.and_then(|rest| rest.split('|').next()?.parse().ok());
+    number.is_some_and(|number: usize| number < SYSTEM.load(Ordering::Relaxed))
 }
 
 /// Runs a test on an actix system of its own while no other test of this file runs; the log begins with it.
@@ -32,8 +47,11 @@ pub(crate) fn alone<F: Future>(test: F) -> F::Output {
     // All but the first find it set.
     let _ = log::set_logger(&KEEPER);
     log::set_max_level(log::LevelFilter::Debug);
-    LINES.lock().clear();
-    on_actix(test)
+    on_actix(async {
+        SYSTEM.store(System::current().id(), Ordering::Relaxed);
+        LINES.lock().clear();
+        test.await
+    })
 }
 
 /// How many lines have it in them, of those that were not looked at.
