@@ -13,7 +13,8 @@
 //!
 //! With RESP3 (Redis 6) a connection with subscriptions takes commands too. Publishing and hearing on the same one saves
 //! Redis a write and us a wake-up for each message that we publish, since the answer and our own message, which comes back
-//! to us, leave together. A server that does not speak it, and a Cluster, get a connection for each.
+//! to us, leave together. What ends it, a limit of Redis on who reads too slowly (`client-output-buffer-limit pubsub`), ends
+//! both for a moment. A server that does not speak it, and a Cluster, get a connection for each.
 //!
 //! A broken connection is noticed in three ways: an answer that does not come within the timeout, unacknowledged data
 //! (`TCP_USER_TIMEOUT`), and keepalive probes on a connection where nothing is said.
