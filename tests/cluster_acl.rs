@@ -13,7 +13,8 @@ use std::time::Duration;
 use greenroom::Observer;
 use greenroom::config::{Config, Subscription};
 
-use cluster::{Node, config, until};
+use cluster::{Node, Peer, config, until, value};
+use serde_json::json;
 use servers::Redis;
 use support::{DEADLINE, on_actix};
 
@@ -121,5 +122,44 @@ fn a_user_with_what_the_documentation_lists_can_do_all() {
         }
         prints(&redis, &["EXISTS", "k-nodes"], "0").await;
         assert_eq!(redis.cli(&["ACL", "LOG"]), "", "it wanted more");
+    });
+}
+
+#[test]
+fn who_may_not_hear_publishes_all_the_same() {
+    on_actix(async {
+        let redis = Redis::start();
+        let user = ["ACL", "SETUSER", "node", "reset", "on", ">secret"];
+        let all_but_hear = ["~*", "&*", "+@all", "-subscribe", "-psubscribe"];
+        redis.cli(&[&user[..], &all_but_hear].concat());
+        let mut node = Node::build(of_user(&redis, "one", Subscription::Pattern));
+        let (_client, _socket) = node.join().await;
+        let mut peer = Peer::new(&redis, &["k#/*"]).await;
+        let connections = async |peer: &mut Peer| {
+            let list: String = peer.ask(&["CLIENT", "LIST"]).await;
+            let ours = list.lines().filter(|line| line.contains(" user=node "));
+            let ids = ours.filter_map(|line| line.split(' ').next());
+            ids.map(str::to_owned).collect::<Vec<_>>()
+        };
+        // One that publishes and one that stores stay; the one that is to hear is made again and again.
+        until("two that outlive three of the third", async || {
+            let first = connections(&mut peer).await;
+            let mut seen = first.clone();
+            until("others", async || {
+                seen.extend(connections(&mut peer).await);
+                seen.sort();
+                seen.dedup();
+                seen.len() >= first.len() + 3
+            })
+            .await;
+            let last = connections(&mut peer).await;
+            first.iter().filter(|id| last.contains(id)).count() == 2
+        })
+        .await;
+        node.server.emit("heard by others", ());
+        let (_, payload) = peer.next().await;
+        assert_eq!(value(&payload)[1]["data"], json!(["heard by others"]));
+        let trouble = node.server.trouble().unwrap();
+        assert!(trouble.contains("no connection to subscribe"), "{trouble}");
     });
 }

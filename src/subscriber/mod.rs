@@ -240,13 +240,17 @@ impl Subscriber {
         };
         self.is_subscribing = true;
         let generation = self.generation;
-        let timeout = self.cluster.settings.connect_timeout;
+        let cluster = Arc::clone(&self.cluster);
         let subscribing = async move {
+            let (endpoint, timeout) = (
+                &cluster.endpoints.subscribe,
+                cluster.settings.connect_timeout,
+            );
             let sent = step.send(&mut sink);
             match actix_rt::time::timeout(timeout, sent).await {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(err)) => Err(err.to_string()),
-                Err(_) => Err("no answer to a subscription".to_owned()),
+                Ok(Err(err)) => Err(endpoint.refused(&err, timeout)),
+                Err(_) => Err(endpoint.silent(timeout)),
             }
         };
         let subscribing = subscribing.into_actor(self);
@@ -257,8 +261,13 @@ impl Subscriber {
             this.is_subscribing = false;
             match done {
                 Ok(()) => this.subscribe(ctx),
-                // A user that may not subscribe stays one.
-                Err(err) => this.broken(&err, err.contains("NOPERM"), ctx),
+                // A user that may not subscribe stays one, and publishes all the same, on a connection of its own.
+                Err(err) => {
+                    if err.needs_operator() {
+                        this.cluster.lent.lend(None);
+                    }
+                    this.broken(&err, err.needs_operator(), ctx);
+                }
             }
         }));
     }
