@@ -17,10 +17,7 @@ PROFILE ?= release
 
 VENV := tests/clients/python/.venv
 
-# What tests bring from the registries of other languages.
-INSTALLED := $(addsuffix /node_modules/.package-lock.json,static tests tests/browser) $(VENV)/installed
-
-.PHONY: run page test test-inside test-outside-one test-outside-two prepare lint test-rust test-docs test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
+.PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
 
 run: page
 	exec cargo run --profile $(PROFILE) --bin greenroom
@@ -29,23 +26,21 @@ page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \
 	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
 
-# What compiles comes first; then what runs inside the crate beside what runs outside, in two rows, which mostly wait for
-# others. What several of them need is there before.
+# What compiles comes first; then what runs inside the crate beside what runs outside, which mostly waits for others. More at
+# once would be faster, and some of the tests look at the time.
 test: prepare
 	$(MAKE) --no-print-directory lint
 	cargo test --locked --no-run
-	$(MAKE) --no-print-directory servers $(INSTALLED)
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=recurse test-inside test-outside-one test-outside-two
+	$(MAKE) --no-print-directory servers
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse test-inside test-outside
 
 test-inside:
 	$(MAKE) --no-print-directory --jobs=1 test-rust
 	$(MAKE) --no-print-directory --jobs=1 test-docs
 
-test-outside-one:
+test-outside:
 	$(MAKE) --no-print-directory --jobs=1 test-node
 	$(MAKE) --no-print-directory --jobs=1 test-cluster
-
-test-outside-two:
 	$(MAKE) --no-print-directory --jobs=1 test-python
 	$(MAKE) --no-print-directory --jobs=1 test-nginx
 	$(MAKE) --no-print-directory --jobs=1 test-deploy
