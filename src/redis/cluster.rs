@@ -26,15 +26,15 @@ pub(super) struct Cluster {
     home: MultiplexedConnection,
     /// To all of them, by slot.
     by_slot: ClusterConnection,
-    /// One slot of each master.
-    slots: Vec<u16>,
+    masters: Vec<Master>,
 }
 
-/// A master, and one of its slots.
+/// A master, one of its slots, and the name that the Cluster has for it.
 #[derive(Clone)]
 struct Master {
     host: RedisHost,
     slot: u16,
+    id: Vec<u8>,
 }
 
 impl fmt::Debug for Cluster {
@@ -52,8 +52,7 @@ pub(super) async fn connect(
 ) -> Result<Link, LinkError> {
     let broken = |err: RedisError| redacted.of(&err, timeout);
     let masters = masters(url, hosts, timeout, redacted).await?;
-    let slots = masters.iter().map(|master| master.slot).collect();
-    let home = any(masters, timeout, redacted, |host| async move {
+    let home = any(masters.clone(), timeout, redacted, |host| async move {
         let there = redacted.at(&host.to_string());
         let client = dial::client(url, &host, timeout, &there)?;
         dial::commands(&client, url.client_name(), timeout, &there).await
@@ -81,7 +80,7 @@ pub(super) async fn connect(
     let cluster = Cluster {
         home,
         by_slot,
-        slots,
+        masters,
     };
     Ok(Link::cluster(cluster, timeout, redacted.clone()))
 }
@@ -160,8 +159,12 @@ fn masters_of(ranges: &[Value], asked: &str) -> Vec<Master> {
             continue;
         };
         let host = RedisHost { name, port };
+        let id = match master.get(2) {
+            Some(Value::BulkString(id)) => id.clone(),
+            _ => Vec::new(),
+        };
         if masters.iter().all(|known| known.host != host) {
-            masters.push(Master { host, slot });
+            masters.push(Master { host, slot, id });
         }
     }
     masters
@@ -241,19 +244,20 @@ impl Cluster {
         Ok(answers)
     }
 
-    /// Whether all masters answer, each for itself: for one that it has lost, the connection asks any other.
+    /// Whether all masters answer, each for itself: for one that it has lost, the connection asks any other, its replica
+    /// perhaps.
     pub(super) async fn is_whole(&self) -> Result<bool, RedisError> {
-        let asked = self.slots.iter().map(|slot| {
+        let asked = self.masters.iter().map(|master| {
             let mut connection = self.by_slot.clone();
-            let master = Route::new(*slot, SlotAddr::Master);
+            let master = Route::new(master.slot, SlotAddr::Master);
             let master = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(master));
             let mut who = Cmd::new();
             who.arg("CLUSTER").arg("MYID");
             async move { connection.route_command(who, master).await }
         });
         let answers = try_join_all(asked).await?;
-        let is_new = |(at, answer)| !answers[..at].contains(answer);
-        Ok(answers.iter().enumerate().all(is_new))
+        let mut pairs = self.masters.iter().zip(answers);
+        Ok(pairs.all(|(master, answer)| answer == Value::BulkString(master.id.clone())))
     }
 
     /// The answers of all servers to one command, put together.
@@ -341,9 +345,12 @@ mod tests {
         ];
         let found: Vec<_> = masters_of(&ranges, "seed")
             .iter()
-            .map(|master| format!("{} {}", master.host, master.slot))
+            .map(|master| {
+                let id = String::from_utf8_lossy(&master.id);
+                format!("{} {} {id}", master.host, master.slot)
+            })
             .collect();
-        assert_eq!(found, ["10.0.0.1:1 0", "seed:2 0", "seed:3 0"]);
+        assert_eq!(found, ["10.0.0.1:1 0 id", "seed:2 0 id", "seed:3 0 id"]);
     }
 
     #[test]
