@@ -13,14 +13,14 @@ export PATH := $(CURDIR)/tests/.node/bin:$(PATH)
 export TARGETS ?= reference,subject
 
 # What `run` builds.
-PROFILE ?= release
+RUN_PROFILE ?= release
 
 VENV := tests/clients/python/.venv
 
 .PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
 
 run: page
-	exec cargo run --profile $(PROFILE) --bin greenroom
+	exec cargo run --profile $(RUN_PROFILE) --bin greenroom
 
 page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \

@@ -429,7 +429,7 @@ fn in_root(line: &str) -> Command {
             command.env_remove(&*name);
         }
     }
-    command.env("PROFILE", "dev");
+    command.env("RUN_PROFILE", "dev");
     command
 }
 

@@ -80,12 +80,10 @@ impl Endpoints {
             (Endpoint::Url(publish), Endpoint::Url(subscribe)) => publish == subscribe,
             (Endpoint::Client(publish), Endpoint::Client(subscribe)) => {
                 let [publish, subscribe] = [publish, subscribe].map(Client::get_connection_info);
-                let user = |info: &ConnectionInfo| {
-                    let known = info.redis_settings();
-                    let text = |text: Option<&str>| text.map(str::to_owned);
-                    (text(known.username()), text(known.password()))
-                };
-                publish.addr() == subscribe.addr() && user(publish) == user(subscribe)
+                let [one, other] = [publish, subscribe].map(ConnectionInfo::redis_settings);
+                publish.addr() == subscribe.addr()
+                    && one.username() == other.username()
+                    && one.password() == other.password()
             }
             _ => false,
         }

@@ -186,16 +186,12 @@ impl Subscriber {
         self.connected_at = Instant::now();
         if let Some(link) = &pubsub.link {
             let generation = self.generation;
-            ctx.spawn(
-                link.broken()
-                    .into_actor(self)
-                    .map(move |(), this, ctx| match this.link {
-                        Some(_) if this.generation == generation => {
-                            this.broken(&"what was published was not answered", false, ctx);
-                        }
-                        _ => {}
-                    }),
-            );
+            ctx.spawn(link.broken().into_actor(self).map(move |(), this, ctx| {
+                // Not one that this actor has given up itself.
+                if this.link.is_some() && this.generation == generation {
+                    this.broken(&"what was published was not answered", false, ctx);
+                }
+            }));
         }
         self.link = pubsub.link;
         self.cluster.lent.lend(self.link.clone());
