@@ -1,5 +1,5 @@
 # make run    serves the chat at http://127.0.0.1:3000
-# make bench  counts what the hot path costs, and fails if it has become more; see docs/performance.md
+# make bench  counts what the hot path costs and what workers share, and fails if it has become more; see docs/performance.md
 # make test   installs what is missing and runs everything; the parts (test-rust, test-node, ...) run alone too
 
 SHELL := /bin/bash
@@ -87,7 +87,9 @@ servers:
 # with the compiler that the figures were counted with.
 bench:
 	benches/check
+	benches/shared
 	python3 benches/check_test.py
+	python3 benches/shared_test.py
 	python3 benches/growth_test.py
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json

@@ -1,7 +1,7 @@
 //! The hot path, one piece at a time, for `benches/check` to count.
 //!
 //! `hot` lists the pieces: name, how often to run it for a count, and what it is. `hot NAME TIMES` runs one of them and
-//! prints the nanoseconds that took, its preparation aside.
+//! prints the nanoseconds that took, its preparation aside. `shared PEERS TIMES` is for `benches/shared`.
 
 #![expect(clippy::print_stdout, reason = "it is a program")]
 
@@ -10,6 +10,7 @@ mod hub;
 mod journeys;
 mod packets;
 mod polling;
+mod shared;
 mod wire;
 
 use std::fmt::Debug;
@@ -86,7 +87,7 @@ fn counted(repeat: &mut dyn FnMut()) {
     repeat();
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let pieces = || {
         [
             frames::PIECES,
@@ -118,8 +119,15 @@ fn main() -> ExitCode {
             };
             (piece.run)(times);
         }
+        [shared, n_peers, times, spoil @ ..] if shared == "shared" => {
+            let (Ok(n_peers), Ok(times)) = (n_peers.parse(), times.parse()) else {
+                eprintln!("no numbers: {n_peers} {times}");
+                return ExitCode::from(2);
+            };
+            shared::run(n_peers, times, !spoil.is_empty());
+        }
         _ => {
-            eprintln!("usage: hot [NAME TIMES]");
+            eprintln!("usage: hot [NAME TIMES | shared PEERS TIMES [spoil]]");
             return ExitCode::from(2);
         }
     }

@@ -1,6 +1,6 @@
 //! The ways to a hub: a call on its own thread, a message from others; and how it starts and stops.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -66,6 +66,7 @@ pub(crate) fn end_of_round(server: usize) -> bool {
     let Ok(hub) = hub.try_borrow() else {
         return false;
     };
+    hub.has_news.set(true);
     hub.flush.notify_one();
     true
 }
@@ -200,6 +201,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             timer_set: Rc::new(Notify::new()),
             dirty: Vec::new(),
             flush: Rc::new(Notify::new()),
+            has_news: Cell::new(false),
             stamp: 0,
             takes_mail: false,
             tally: Tally::new(server.namespaces().map_or(0, Namespaces::n_named)),
@@ -230,6 +232,9 @@ async fn flush_rounds(hub: Weak<RefCell<Hub>>) {
         flush.notified().await;
         let Some(hub) = hub.upgrade() else { return };
         hub.borrow_mut().flush_dirty(&hub);
-        server.tell_changes();
+        // What this worker has to tell: all workers tell by one lock, which a round without joins does not touch.
+        if hub.borrow().has_news.take() {
+            server.tell_changes();
+        }
     }
 }

@@ -17,7 +17,7 @@ mod seat;
 mod tally;
 mod together;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -63,6 +63,8 @@ pub(crate) struct Hub {
     timer_set: Rc<Notify>,
     dirty: Vec<SeatKey>,
     flush: Rc<Notify>,
+    /// The registry is told something at the end of the round.
+    has_news: Cell<bool>,
     stamp: u64,
     /// What other threads have sent is being carried out.
     takes_mail: bool,
