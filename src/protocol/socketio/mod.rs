@@ -18,6 +18,7 @@ mod encode;
 mod error;
 pub(in crate::protocol) mod extension;
 pub(in crate::protocol) mod json;
+mod json_plain;
 mod json_tokens;
 pub mod msgpack;
 mod msgpack_packet;

@@ -3,6 +3,7 @@
 mod arguments;
 mod documents;
 mod hostile;
+mod plain;
 mod properties;
 mod reference;
 mod vectors;
