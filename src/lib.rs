@@ -174,7 +174,7 @@
 //!
 //! ## What is hot
 //!
-//! `Reader::decode`, `Session::packet`, `Session::event`, `Space::select`, `Hub::fan_out`, `Seat::push`,
+//! `Reader::decode`, `Session::packet`, `json_plain::array`, `Session::event`, `Space::select`, `Hub::fan_out`, `Seat::push`,
 //! `Hub::write_together`, `Ring::send`, `Seat::flush`, `Direct::poll_read`, `Direct::write`; for polls `Head::take` and `Wire::write`; in a cluster `adapter::encode`, `Publications::push`,
 //! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. `Ring::send` is the only unsafe code: what a system call costs before and after its work is up to a quarter of a
