@@ -48,6 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .config(config)
         .namespace("/", per_worker(|| Answering).on::<String>("hello"))
         .build()?;
+    let on_connect = server.on_connect();
     let app = move || {
         App::new()
             .app_data(web::Data::new(server.clone()))
@@ -56,9 +57,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .service(announce)
     };
     HttpServer::new(app)
-        // A poll that the client breaks off is noticed, and small frames leave at once.
+        .on_connect(on_connect)
+        // A poll that the client breaks off is noticed.
         .h1_allow_half_closed(false)
-        .tcp_nodelay(true)
         .bind(address)?
         .run()
         .await?;

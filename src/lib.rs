@@ -116,7 +116,9 @@
 //! *Direct*: the listener of [`Server::run`] reads requests to the engine itself (`http/connection`), answers polls, and
 //! keeps the TCP stream of a WebSocket; an upgrade that lands on another worker moves its stream to the session. What is
 //! not for the engine, or not plain, goes to actix-http with its connection: of a poll, half of what the process did was
-//! there. *Mounted*: inside anybody's `App`, actix-web keeps the stream, and the response body is the outbox. Both decode
+//! there. *Mounted*: inside anybody's `App`, actix-web keeps the stream, and the response body is the outbox; with
+//! [`Server::on_connect`] the hub writes past it, by a second descriptor of the connection, to whom takes what he gets
+//! (`carrier/shortcut`: a third less CPU). Both decode
 //! with [`protocol::websocket`], in the session's own task. Only the frames of a mounted upgrade, whose stream may be polled on
 //! another worker, reach the session in messages, one chunk at a time. `actix_web_actors` answers the mounted
 //! handshake; its codec is not used, since it hides the bits that compression needs and leaves fragments unjoined.

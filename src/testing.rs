@@ -135,7 +135,7 @@ impl Client {
         let auth = Args::from_values(&auth)?;
         let shared = server.shared();
         let hub = hub::here(shared);
-        let outlet = session::outlet();
+        let outlet = session::outlet(None);
         let handshake = Arc::new(Handshake::of_nobody());
         shared.admit_connection(&handshake);
         let sid = Sid::generate(&shared.sid_prefix, hub.borrow().index);

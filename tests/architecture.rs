@@ -157,8 +157,13 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "socket2",
-        &["carrier/direct.rs", "redis/dial.rs", "cli/bench/target.rs"],
-        "options of sockets are set where the sockets are made",
+        &[
+            "carrier/direct.rs",
+            "carrier/shortcut.rs",
+            "redis/dial.rs",
+            "cli/bench/target.rs",
+        ],
+        "options of sockets are set where the sockets are made, or made again",
     ),
     (
         "io_uring::",

@@ -4,7 +4,7 @@
 
 mod support;
 
-use greenroom::config::Config;
+use greenroom::config::{Carrier, Config};
 use serde_json::{Value, json};
 
 use support::tcp::{Raw, Ws, get, http, join_polling, listening};
@@ -45,8 +45,9 @@ async fn heard(ws: &mut Ws, n: usize) -> Vec<(String, Value)> {
     heard
 }
 
-async fn everybody_gets_everything(io_uring: bool) {
+async fn everybody_gets_everything(carrier: Carrier, io_uring: bool) {
     let mut config = Config::default();
+    config.server.carrier = carrier;
     config.server.io_uring = io_uring;
     config.limits.outbox_bytes = 64 << 20;
     let (listening, mut hearing) = listening(config).await;
@@ -107,9 +108,13 @@ async fn everybody_gets_everything(io_uring: bool) {
 #[test]
 fn whether_together_or_alone_everybody_gets_everything_in_order() {
     on_actix(async {
-        everybody_gets_everything(false).await;
+        for carrier in [Carrier::Direct, Carrier::Mounted] {
+            everybody_gets_everything(carrier, false).await;
+        }
         assert_eq!(n_rings(), 0, "nobody asked for one");
-        everybody_gets_everything(true).await;
-        assert_eq!(n_rings(), 1, "the kernel has one for us");
+        for (n_servers, carrier) in (1..).zip([Carrier::Direct, Carrier::Mounted]) {
+            everybody_gets_everything(carrier, true).await;
+            assert_eq!(n_rings(), n_servers, "the kernel has one for each server");
+        }
     });
 }

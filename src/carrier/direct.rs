@@ -25,8 +25,6 @@ const LINGER: Duration = Duration::from_secs(5);
 thread_local! {
     /// One buffer per worker instead of one per connection: an idle connection holds none.
     static SCRATCH: RefCell<Option<Box<[u8]>>> = const { RefCell::new(None) };
-    /// Frames that leave with one write.
-    static GATHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A stream that this worker reads (from the session's task) and writes (from the hub).
@@ -94,23 +92,7 @@ impl Direct {
         written: &mut usize,
         frame: impl for<'a> Fn(&'a T) -> Cow<'a, Bytes>,
     ) -> Written {
-        while let Some(front) = queue.front() {
-            let outcome = if queue.len() == 1 {
-                self.0.try_write(&frame(front)[*written..])
-            } else {
-                GATHER.with_borrow_mut(|gathered| {
-                    gathered.clear();
-                    let piece = outgoing::next(front, queue, *written, &frame, gathered);
-                    self.0.try_write(piece.bytes(gathered))
-                })
-            };
-            match outcome {
-                Ok(n) => outgoing::take_written(queue, written, n, &frame),
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Written::Some,
-                Err(_) => return Written::Failed,
-            }
-        }
-        Written::All
+        outgoing::write(queue, written, frame, |bytes| self.0.try_write(bytes))
     }
 
     /// One write of a batch.

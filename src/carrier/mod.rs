@@ -5,7 +5,7 @@
 //! | carrier | who has the TCP stream | used by |
 //! |---|---|---|
 //! | [`direct`] | we: read into one scratch buffer per worker, written by the hub's own loop, many with one call ([`ring`]) | [`crate::Server::run`] |
-//! | [`mounted`] | actix-web: we get the request's payload and are its response body | [`crate::Server::routes`] in anybody's `App` |
+//! | [`mounted`] | actix-web: we get the request's payload and are its response body, which the hub writes past where it can ([`shortcut`]) | [`crate::Server::routes`] in anybody's `App` |
 //!
 //! Both decode with [`crate::protocol::websocket`]; neither knows what a packet is.
 
@@ -15,7 +15,13 @@ pub(crate) mod outgoing;
 pub(crate) mod raw;
 #[cfg_attr(not(target_os = "linux"), path = "no_ring.rs")]
 pub(crate) mod ring;
+pub(crate) mod shortcut;
 
+use std::any::Any;
+use std::time::Duration;
+
+use actix_rt::net::TcpStream;
+use actix_web::dev::Extensions;
 use actix_web::http::StatusCode;
 use bytes::Bytes;
 
@@ -23,8 +29,36 @@ pub(crate) use direct::Direct;
 pub(crate) use direct::n_goodbyes;
 pub(crate) use mounted::Outlet;
 pub(crate) use ring::{Ring, Send};
+pub(crate) use shortcut::Shortcut;
 
 use crate::protocol::engineio::HandshakeError;
+
+/// A connection that a hub writes to itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Connection<'a> {
+    /// Ours.
+    Direct(&'a Direct),
+    /// That of a response body.
+    Shortcut(&'a Shortcut),
+}
+
+impl<'a> Connection<'a> {
+    /// One write of a batch.
+    pub(crate) fn send(self, bytes: &'a [u8]) -> Send<'a> {
+        match self {
+            Self::Direct(stream) => stream.send(bytes),
+            Self::Shortcut(shortcut) => shortcut.send(bytes),
+        }
+    }
+}
+
+/// Prepares a connection that actix-web has accepted, if it is a plain TCP stream.
+pub(crate) fn on_connect(connection: &dyn Any, data: &mut Extensions, heartbeat: Duration) {
+    if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+        direct::prepare(stream, heartbeat);
+        shortcut::keep(stream, data);
+    }
+}
 
 /// What a write left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 //!
 //! `actix_web_actors` answers the handshake; its codec is not used, because it hides the reserved bits
 //! (so no permessage-deflate) and leaves fragments unjoined. The response body is nothing but the
-//! outbox: no actor runs inside it, so a client that stops reading freezes nothing of ours.
+//! outbox: no actor runs inside it, so a client that stops reading freezes nothing of ours. A client that
+//! reads gets its frames past the body where that is possible (`shortcut`).
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,9 +18,13 @@ use bytes::Bytes;
 use futures_util::Stream;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::Shortcut;
+
 /// Frames on their way from a hub to a response body that may be polled on another worker.
 #[derive(Debug, Default)]
 pub(crate) struct Outlet {
+    /// The way past the body, if there is one.
+    shortcut: Option<Shortcut>,
     state: Mutex<State>,
     /// Told whenever the body has taken what was there, or is gone.
     taken: tokio::sync::Notify,
@@ -30,14 +35,41 @@ pub(crate) struct Outlet {
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Bytes>,
+    /// How much the body was given since the beginning.
+    n_bytes: usize,
     waker: Option<Waker>,
     closed: bool,
 }
 
 impl Outlet {
+    pub(crate) fn new(shortcut: Option<Shortcut>) -> Self {
+        Self {
+            shortcut,
+            ..Self::default()
+        }
+    }
+
+    /// The client has said something over this connection: from now on what it gets may go past the body. `false` if it
+    /// is too early for that.
+    pub(crate) fn open_shortcut(&self) -> bool {
+        self.shortcut.as_ref().is_none_or(|shortcut| {
+            let state = self.state.lock();
+            shortcut.open(state.n_bytes, self.is_empty())
+        })
+    }
+
+    /// The connection itself, while it takes all that it is given.
+    pub(crate) fn shortcut(&self) -> Option<&Shortcut> {
+        self.shortcut.as_ref().filter(|shortcut| shortcut.is_open())
+    }
+
     /// Queues frames, and lets the body know.
     // Hot: one lock for all that a client gets in a round.
     pub(crate) fn send(&self, frames: impl IntoIterator<Item = Bytes>) {
+        // What follows does not overtake it.
+        if let Some(shortcut) = self.shortcut() {
+            shortcut.end();
+        }
         let mut state = self.state.lock();
         if state.closed {
             return;
@@ -45,6 +77,7 @@ impl Outlet {
         let before = state.frames.len();
         state.frames.extend(frames);
         let n_bytes = state.frames.range(before..).map(Bytes::len).sum();
+        state.n_bytes += n_bytes;
         self.queued_bytes.fetch_add(n_bytes, Ordering::Relaxed);
         Self::wake(state);
     }
@@ -139,6 +172,9 @@ impl Stream for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
+        if let Some(shortcut) = &self.0.shortcut {
+            shortcut.end();
+        }
         let mut state = self.0.state.lock();
         state.closed = true;
         state.frames.clear();

@@ -1,10 +1,19 @@
 //! Frames that wait for a stream: which bytes the next write takes, and what is left after it.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io;
 use std::ops::Range;
 
 use bytes::Bytes;
+
+use super::Written;
+
+thread_local! {
+    /// Frames that leave with one write.
+    static GATHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Up to which size a frame is copied behind others, and how much is gathered so.
 const SMALL_BYTES: usize = 4096;
@@ -72,4 +81,32 @@ pub(crate) fn take_written<T>(
         *written -= len;
         queue.pop_front();
     }
+}
+
+/// Writes what is queued, as much as `send` takes now; `written` is the part of the front frame that has left already.
+// Hot: one `send`.
+#[inline]
+pub(crate) fn write<T>(
+    queue: &mut VecDeque<T>,
+    written: &mut usize,
+    frame: impl for<'a> Fn(&'a T) -> Cow<'a, Bytes>,
+    send: impl Fn(&[u8]) -> io::Result<usize>,
+) -> Written {
+    while let Some(front) = queue.front() {
+        let outcome = if queue.len() == 1 {
+            send(&frame(front)[*written..])
+        } else {
+            GATHER.with_borrow_mut(|gathered| {
+                gathered.clear();
+                let piece = next(front, queue, *written, &frame, gathered);
+                send(piece.bytes(gathered))
+            })
+        };
+        match outcome {
+            Ok(n) => take_written(queue, written, n, &frame),
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Written::Some,
+            Err(_) => return Written::Failed,
+        }
+    }
+    Written::All
 }

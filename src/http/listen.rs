@@ -26,7 +26,7 @@ use super::monitor::Watch;
 use super::request::Facts;
 use super::tls::{Certificates, Encrypted};
 use super::{Endpoint, configure, ending, engine, internal, upgrade};
-use crate::carrier::{Direct, direct};
+use crate::carrier::{Direct, direct, shortcut};
 use crate::config::{Carrier, ServerConfig};
 use crate::error::Error;
 use crate::server::Server;
@@ -281,6 +281,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             .on_connect(move |io, data| {
                 if let Some(stream) = io.downcast_ref::<TcpStream>() {
                     direct::prepare(stream, heartbeat);
+                    shortcut::keep(stream, data);
                     arrivals.arrived(stream, data);
                 }
             })

@@ -16,7 +16,7 @@ use super::headers::Headers;
 use super::request::Facts;
 use crate::carrier;
 use crate::carrier::raw::{self, Io, WebSocketRoute};
-use crate::carrier::{Direct, mounted};
+use crate::carrier::{Direct, Shortcut, mounted};
 use crate::hub;
 use crate::metrics::Counter;
 use crate::namespace::Handshake;
@@ -276,7 +276,7 @@ pub(super) async fn mounted(
     for (name, value) in &admitted.headers {
         response.append_header((name.clone(), value.clone()));
     }
-    let outlet = session::outlet();
+    let outlet = session::outlet(Shortcut::of(request));
     let negotiated = admitted.negotiated;
     match admitted.accepted {
         Accepted::New {
@@ -401,7 +401,7 @@ pub(super) fn mounted_raw(
     if let Some(negotiated) = negotiated {
         response.insert_header(("sec-websocket-extensions", negotiated.header_value()));
     }
-    let outlet = session::outlet();
+    let outlet = session::outlet(None);
     let io = Io::Mounted {
         outlet: Arc::clone(&outlet),
         payload,

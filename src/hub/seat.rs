@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::member::MemberKey;
 use super::parcel::{Body, Deflate, Dialect, Parcel};
 use crate::carrier::outgoing::{self, Piece};
-use crate::carrier::{Direct, Outlet, Written};
+use crate::carrier::{Connection, Direct, Outlet, Written};
 use crate::protocol::engineio::{EncodedPayload, PayloadEncoder, ProtocolVersion, Sid, Transport};
 use crate::session::{PollAnswer, Session};
 
@@ -218,8 +218,25 @@ impl Seat {
             }
             Link::Mounted(_) if self.blocked => Written::Some,
             Link::Mounted(outlet) => {
-                let frame = |parcel: Rc<Parcel>| parcel.frame(dialect, deflate).into_owned();
-                outlet.send(self.queue.drain(..).map(frame));
+                if let Some(shortcut) = outlet.shortcut() {
+                    let written = outgoing::write(
+                        &mut self.queue,
+                        &mut self.front_written,
+                        |parcel| parcel.frame(dialect, deflate),
+                        |bytes| shortcut.write(bytes),
+                    );
+                    if written != Written::Some {
+                        self.count_queued();
+                        return written;
+                    }
+                }
+                // The body has the patience.
+                let skip = std::mem::take(&mut self.front_written);
+                let frames = self.queue.drain(..).zip(0..).map(|(parcel, n)| {
+                    let frame = parcel.frame(dialect, deflate).into_owned();
+                    if n == 0 { frame.slice(skip..) } else { frame }
+                });
+                outlet.send(frames);
                 self.queued_bytes = 0;
                 Written::All
             }
@@ -237,9 +254,11 @@ impl Seat {
     }
 
     /// What the next write to its TCP stream takes, if it has one that takes something; see [`outgoing::next`].
-    pub(super) fn next_write(&self, gathered: &mut Vec<u8>) -> Option<(&Direct, Piece<'_>)> {
-        let Link::Direct(stream) = &self.link else {
-            return None;
+    pub(super) fn next_write(&self, gathered: &mut Vec<u8>) -> Option<(Connection<'_>, Piece<'_>)> {
+        let connection = match &self.link {
+            Link::Direct(stream) => Connection::Direct(stream),
+            Link::Mounted(outlet) => Connection::Shortcut(outlet.shortcut()?),
+            Link::Polling(_) | Link::Gone => return None,
         };
         if self.blocked {
             return None;
@@ -252,7 +271,7 @@ impl Seat {
             |parcel| parcel.frame(self.dialect, self.deflate),
             gathered,
         );
-        Some((stream, piece))
+        Some((connection, piece))
     }
 
     /// So many bytes of the next write have been taken.

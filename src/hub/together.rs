@@ -93,7 +93,7 @@ impl Hub {
         {
             let sends: SmallVec<[_; 16]> = pieces
                 .iter()
-                .map(|(stream, piece)| stream.send(piece.bytes(gathered)))
+                .map(|(connection, piece)| connection.send(piece.bytes(gathered)))
                 .collect();
             if let Err(err) = ready.send(&sends, taken) {
                 log::warn!("io_uring is not used any more err={err}");

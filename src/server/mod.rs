@@ -8,12 +8,15 @@ mod reload;
 mod shared;
 mod to_registry;
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Extensions;
 use actix_web::web::ServiceConfig;
 
+use crate::carrier;
 use crate::config::{ApiKey, Config};
 use crate::error::Error;
 use crate::http::{self};
@@ -141,9 +144,10 @@ impl Server {
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let server = Server::builder().build()?;
+    /// let on_connect = server.on_connect();
     /// HttpServer::new(move || App::new().configure(server.routes()))
+    ///     .on_connect(on_connect)
     ///     .h1_allow_half_closed(false)
-    ///     .tcp_nodelay(true)
     ///     .bind(("127.0.0.1", 3000))?
     ///     .run()
     ///     .await?;
@@ -151,13 +155,21 @@ impl Server {
     /// # }
     /// ```
     ///
-    /// Build the `HttpServer` with `.h1_allow_half_closed(false)` and `.tcp_nodelay(true)`: the first
-    /// lets it notice a poll that the client breaks off, the second lets small frames leave at once. The
-    /// connection of a client that reads nothing is yours: set `TCP_USER_TIMEOUT` in `.on_connect(…)`, as
-    /// [`Server::run`] does.
+    /// Build the `HttpServer` with `.h1_allow_half_closed(false)`, which lets it notice a poll that the client breaks off, and
+    /// with [`Server::on_connect`].
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let shared = Arc::clone(&self.0);
         move |app| http::configure(&shared, app)
+    }
+
+    /// For `HttpServer::on_connect`, where this server is [mounted](Server::routes): prepares the connections that it accepts, as
+    /// [`Server::run`] does. Small frames leave at once, the kernel ends the connection of a client that takes nothing for as long
+    /// as a heartbeat, and broadcasts are written past actix-web, many with one system call. For the last of these each
+    /// connection has a second file descriptor; connections with TLS have none.
+    pub fn on_connect(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static + use<> {
+        let engine = &self.config().engine;
+        let heartbeat = engine.ping_interval + engine.ping_timeout;
+        move |connection, data| carrier::on_connect(connection, data, heartbeat)
     }
 
     /// Ends all sessions at once, with the reason `server shutting down`, and leaves the cluster. [`Server::drain`] takes

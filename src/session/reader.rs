@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::upgrade::Wire;
 use super::{Command, Session, State};
 use crate::carrier::direct::{Chunk, give_back};
-use crate::carrier::{Direct, Outlet};
+use crate::carrier::{Direct, Outlet, Shortcut};
 use crate::hub::{Body, Parcel};
 use crate::protocol::DisconnectReason;
 use crate::protocol::engineio::{self, DecodeError, PacketType};
@@ -125,8 +125,9 @@ impl Session {
             Wire::Direct { stream, early, .. } => (Source::Direct(stream), early),
             Wire::Mounted {
                 payload: Some(payload),
+                outlet,
                 ..
-            } => (Source::Mounted(payload), Vec::new()),
+            } => (Source::Mounted(payload, Some(outlet)), Vec::new()),
             // Read by a task on the worker where the connection is.
             Wire::Mounted { payload: None, .. } => return,
         };
@@ -212,8 +213,9 @@ struct Reader {
 /// Where the bytes of a connection come from.
 enum Source {
     Direct(Rc<Direct>),
-    /// The payload of the request that opened the session, on the session's worker.
-    Mounted(actix_web::web::Payload),
+    /// The payload of the request that opened the session, on the session's worker; and where its answers go, until the
+    /// client has said something.
+    Mounted(actix_web::web::Payload, Option<Arc<Outlet>>),
 }
 
 impl ActorFuture<Session> for Reader {
@@ -248,8 +250,9 @@ impl ActorFuture<Session> for Reader {
                     Ok(Chunk::End) => Seen::End { is_broken: false },
                     Err(_) => Seen::End { is_broken: true },
                 },
-                Source::Mounted(payload) => match ready!(payload.poll_next_unpin(task)) {
+                Source::Mounted(payload, outlet) => match ready!(payload.poll_next_unpin(task)) {
                     Some(Ok(chunk)) => {
+                        outlet.take_if(|outlet| outlet.open_shortcut());
                         self.decode(&mut chunk.to_vec(), session, ctx);
                         continue;
                     }
@@ -357,6 +360,6 @@ fn decode_chunk(decoder: &mut Decoder, mut chunk: Vec<u8>, frames: &mut Vec<Fram
 }
 
 /// Where to send what the session has for a mounted connection.
-pub(crate) fn outlet() -> Arc<Outlet> {
-    Arc::new(Outlet::default())
+pub(crate) fn outlet(shortcut: Option<Shortcut>) -> Arc<Outlet> {
+    Arc::new(Outlet::new(shortcut))
 }

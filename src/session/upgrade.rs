@@ -352,6 +352,10 @@ impl Session {
         let Some(seat) = hub.seats.get_mut(self.seat) else {
             return;
         };
+        if let Link::Mounted(outlet) = &upgrade.link {
+            // It has answered our answer.
+            outlet.open_shortcut();
+        }
         if let Link::Polling(Some(poll)) = std::mem::replace(&mut seat.link, upgrade.link) {
             // A poll that still waits is sent home; what is queued goes over the WebSocket.
             let noop = crate::hub::PollReply::noop(self.version);
