@@ -198,7 +198,12 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "rustix",
-        &["main.rs", "cli/bench/files.rs", "cli/bench/timer.rs"],
+        &[
+            "main.rs",
+            "carrier/shortcut.rs",
+            "cli/bench/files.rs",
+            "cli/bench/timer.rs",
+        ],
         "the system, where the standard library does not know it",
     ),
 ];

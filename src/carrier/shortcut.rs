@@ -10,6 +10,8 @@
 //! been written. When the connection does not take all, the rest goes to the body, and so does all that follows.
 
 use std::io;
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -37,12 +39,29 @@ const WAITING: u8 = 0;
 const OPEN: u8 = 1;
 const OVER: u8 = 2;
 
-/// Keeps a second descriptor of a connection that actix-web has accepted.
+/// Keeps a second descriptor of a connection that actix-web has accepted, as long as the process has not half of those that
+/// it may have: they take no place from connections.
 pub(crate) fn keep(stream: &TcpStream, data: &mut Extensions) {
+    if !has_room(stream) {
+        return;
+    }
     match SockRef::from(stream).try_clone() {
         Ok(socket) => drop(data.insert(Kept(Arc::new(socket)))),
         Err(err) => log::debug!("a connection is written to by actix-web alone err={err}"),
     }
+}
+
+/// Descriptors are given out from the lowest: that of a new connection says how many there are.
+#[cfg(unix)]
+fn has_room(stream: &TcpStream) -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let n_open = u64::try_from(stream.as_raw_fd()).unwrap_or(u64::MAX);
+    limit.is_none_or(|limit| n_open < limit / 2)
+}
+
+#[cfg(not(unix))]
+const fn has_room(_: &TcpStream) -> bool {
+    true
 }
 
 impl Shortcut {

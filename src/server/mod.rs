@@ -164,8 +164,9 @@ impl Server {
 
     /// For `HttpServer::on_connect`, where this server is [mounted](Server::routes): prepares the connections that it accepts, as
     /// [`Server::run`] does. Small frames leave at once, the kernel ends the connection of a client that takes nothing for as long
-    /// as a heartbeat, and broadcasts are written past actix-web, many with one system call. For the last of these each
-    /// connection has a second file descriptor; connections with TLS have none.
+    /// as a heartbeat, and broadcasts are written past actix-web, many with one system call. For the last of these a
+    /// connection has a second file descriptor, as long as the process has not half of those that it may have; one with TLS has
+    /// none.
     pub fn on_connect(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static + use<> {
         let engine = &self.config().engine;
         let heartbeat = engine.ping_interval + engine.ping_timeout;

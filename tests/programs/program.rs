@@ -106,6 +106,14 @@ impl Program {
         (status.expect("a status is a number"), body.to_owned())
     }
 
+    /// Its number among the processes.
+    pub(crate) fn pid(&self) -> i32 {
+        self.child
+            .id()
+            .try_into()
+            .expect("numbers of processes are small")
+    }
+
     /// Its address.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
