@@ -12,14 +12,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::load()?;
     let address = (config.server.host.clone(), config.server.port);
     let server = Server::builder().config(config).build()?;
+    let on_connect = server.on_connect();
     let app = move || {
         App::new()
             .configure(server.routes())
             .route("/hello", web::get().to(|| async { "hello" }))
     };
     HttpServer::new(app)
+        .on_connect(on_connect)
         .h1_allow_half_closed(false)
-        .tcp_nodelay(true)
         .bind(address)?
         .run()
         .await?;
