@@ -26,7 +26,7 @@ use super::monitor::Watch;
 use super::request::Facts;
 use super::tls::{Certificates, Encrypted};
 use super::{Endpoint, configure, ending, engine, internal, upgrade};
-use crate::carrier::{Direct, direct, shortcut};
+use crate::carrier::{self, Direct, direct};
 use crate::config::{Carrier, ServerConfig};
 use crate::error::Error;
 use crate::server::Server;
@@ -279,9 +279,8 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
         };
         let server = HttpServer::new(factory)
             .on_connect(move |io, data| {
+                carrier::on_connect(io, data, heartbeat);
                 if let Some(stream) = io.downcast_ref::<TcpStream>() {
-                    direct::prepare(stream, heartbeat);
-                    shortcut::keep(stream, data);
                     arrivals.arrived(stream, data);
                 }
             })

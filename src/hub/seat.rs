@@ -231,12 +231,11 @@ impl Seat {
                     }
                 }
                 // The body has the patience.
-                let skip = std::mem::take(&mut self.front_written);
-                let frames = self.queue.drain(..).zip(0..).map(|(parcel, n)| {
-                    let frame = parcel.frame(dialect, deflate).into_owned();
-                    if n == 0 { frame.slice(skip..) } else { frame }
-                });
-                outlet.send(frames);
+                outlet.send(frames_left(
+                    &mut self.queue,
+                    &mut self.front_written,
+                    (dialect, deflate),
+                ));
                 self.queued_bytes = 0;
                 Written::All
             }
@@ -319,18 +318,9 @@ impl Seat {
 
     /// The frames that have not left, for a carrier that ends; the outbox is empty afterwards.
     pub(crate) fn take_frames(&mut self) -> Vec<bytes::Bytes> {
-        let (dialect, deflate) = (self.dialect, self.deflate);
-        let skip = std::mem::take(&mut self.front_written);
-        let mut frames: Vec<_> = self
-            .queue
-            .drain(..)
-            .map(|parcel| parcel.frame(dialect, deflate).into_owned())
-            .collect();
-        if let Some(first) = frames.first_mut() {
-            *first = first.slice(skip.min(first.len())..);
-        }
         self.queued_bytes = 0;
-        frames
+        let form = (self.dialect, self.deflate);
+        frames_left(&mut self.queue, &mut self.front_written, form).collect()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -338,4 +328,17 @@ impl Seat {
         self.queued_bytes = 0;
         self.front_written = 0;
     }
+}
+
+/// Takes out of `queue` the frames that have not left, the first without the part of it that has.
+fn frames_left(
+    queue: &mut VecDeque<Rc<Parcel>>,
+    front_written: &mut usize,
+    (dialect, deflate): (Dialect, Option<Deflate>),
+) -> impl Iterator<Item = bytes::Bytes> {
+    let mut skip = std::mem::take(front_written);
+    queue.drain(..).map(move |parcel| {
+        let frame = parcel.frame(dialect, deflate).into_owned();
+        frame.slice(std::mem::take(&mut skip).min(frame.len())..)
+    })
 }
