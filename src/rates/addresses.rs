@@ -13,6 +13,8 @@ const SHARDS: usize = 16;
 /// Addresses that are kept in a shard. Above it those are forgotten that have no session and a full bucket; if that makes
 /// no room, further addresses share one bucket.
 pub(super) const PER_SHARD: usize = 4096;
+/// Looking for those reads the whole shard: not for each that comes while it is full, and buckets are not full sooner.
+const BETWEEN_SWEEPS: u64 = 100_000_000;
 
 /// The buckets of one address.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ impl Address {
 struct Shard {
     known: HashMap<IpAddr, Arc<Address>, RandomState>,
     others: Arc<Address>,
+    /// In ns of the same clock as the buckets.
+    next_sweep: u64,
 }
 
 /// The addresses of clients. The lock of a shard is taken once for each session, never for an event.
@@ -50,7 +54,8 @@ impl Addresses {
         if let Some(known) = shard.known.get(&address) {
             return Arc::clone(known);
         }
-        if shard.known.len() >= PER_SHARD {
+        if shard.known.len() >= PER_SHARD && now >= shard.next_sweep {
+            shard.next_sweep = now.saturating_add(BETWEEN_SWEEPS);
             shard
                 .known
                 .retain(|_, address| Arc::strong_count(address) > 1 || !address.is_full(now));
