@@ -70,6 +70,13 @@ pub struct EngineConfig {
     pub sid_prefix: String,
 }
 
+impl EngineConfig {
+    /// How long a client may be silent before it is gone.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        self.ping_interval + self.ping_timeout
+    }
+}
+
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {

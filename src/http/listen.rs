@@ -180,7 +180,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             ..
         } = self;
         let head_timeout = head_timeout(&servers);
-        let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
+        let heartbeat = longest_silence(&servers);
         let arrivals = Arrivals::new(servers[0].clone(), head_timeout);
         let server = actix_server::Server::build();
         let ends = server.graceful_shutdown_signal();
@@ -266,7 +266,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
             routes,
             ..
         } = self;
-        let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
+        let heartbeat = longest_silence(&servers);
         let head_timeout = head_timeout(&servers);
         let arrivals = Arrivals::new(servers[0].clone(), head_timeout);
         let factory = move || {
@@ -310,7 +310,7 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
         let acceptor = certificates
             .acceptor()
             .map_err(|err| Error::Run(std::io::Error::other(err)))?;
-        let heartbeat = servers.iter().map(heartbeat).max().unwrap_or_default();
+        let heartbeat = longest_silence(&servers);
         let head_timeout = head_timeout(&servers);
         let arrivals = Arrivals::new(servers[0].clone(), head_timeout);
         let server = actix_server::Server::build();
@@ -345,9 +345,12 @@ impl<R: Fn(&mut ServiceConfig) + Clone + Send + 'static> Listening<R> {
     }
 }
 
-/// How long a client may be silent before it is gone.
-fn heartbeat(server: &Server) -> Duration {
-    server.config().engine.ping_interval + server.config().engine.ping_timeout
+/// Of all servers: a connection may be to any of them.
+fn longest_silence(servers: &[Server]) -> Duration {
+    let each = servers
+        .iter()
+        .map(|server| server.config().engine.longest_silence());
+    each.max().unwrap_or_default()
 }
 
 /// Connections are capped by the limits of the configuration, with an answer; not here, in silence.

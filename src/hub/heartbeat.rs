@@ -123,7 +123,7 @@ impl Hub {
             self.set_heartbeat(key, Heartbeat::PingAt(now + engine.ping_interval));
         } else {
             // The old entry stays in the set and finds that the seat lives longer.
-            let until = now + engine.ping_interval + engine.ping_timeout;
+            let until = now + engine.longest_silence();
             self.set_heartbeat(key, Heartbeat::DeadAt(until));
         }
     }

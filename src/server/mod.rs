@@ -168,8 +168,7 @@ impl Server {
     /// connection has a second file descriptor, as long as the process has not half of those that it may have; one with TLS has
     /// none.
     pub fn on_connect(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static + use<> {
-        let engine = &self.config().engine;
-        let heartbeat = engine.ping_interval + engine.ping_timeout;
+        let heartbeat = self.config().engine.longest_silence();
         move |connection, data| carrier::on_connect(connection, data, heartbeat)
     }
 

@@ -204,9 +204,7 @@ impl Session {
         let engine = &server.config.engine;
         let heartbeat = match version {
             ProtocolVersion::V4 => Heartbeat::PingAt(now + engine.ping_interval),
-            ProtocolVersion::V3 => {
-                Heartbeat::DeadAt(now + engine.ping_interval + engine.ping_timeout)
-            }
+            ProtocolVersion::V3 => Heartbeat::DeadAt(now + engine.longest_silence()),
         };
         let (link, deflate, transport) = match &wire {
             None => (Link::Polling(None), None, Transport::Polling),

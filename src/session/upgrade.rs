@@ -201,7 +201,7 @@ impl Session {
                 ..
             } => match TcpStream::from_std(stream) {
                 Ok(stream) => {
-                    direct::prepare(&stream, engine.ping_interval + engine.ping_timeout);
+                    direct::prepare(&stream, engine.longest_silence());
                     let stream = Direct::new(stream);
                     // If it does not fit into the empty send buffer, what follows will show it.
                     let _ = stream.write_now(&[head]);

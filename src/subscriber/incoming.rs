@@ -24,6 +24,10 @@ impl Subscriber {
     pub(super) fn incoming(&mut self, message: &redis::Msg) {
         self.heard.messages += 1;
         self.heard.bytes += message.get_payload_bytes().len() as u64;
+        // Our own broadcast: half of what a node hears that publishes as much as others.
+        if message.get_payload_bytes().starts_with(&self.own_head) {
+            return;
+        }
         let is_pattern = message.from_pattern();
         let channel = message.get_channel_name();
         let name = if is_pattern {
@@ -92,12 +96,8 @@ impl Subscriber {
         );
     }
 
-    // Hot: our own message is known by its first bytes. Another is copied once, its head decoded, its arguments
-    // transcoded into the packet of the clients; then one fan-out per hub.
+    // Hot: copied once, its head decoded, its arguments transcoded into the packet of the clients; then one fan-out per hub.
     fn broadcast(&self, nsp: &Arc<NamespaceInner>, room: Option<&str>, payload: &[u8]) {
-        if payload.starts_with(&self.own_head) {
-            return;
-        }
         let payload = Bytes::copy_from_slice(payload);
         let broadcast = match adapter::decode(&payload) {
             Ok(broadcast) => broadcast,
