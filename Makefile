@@ -15,9 +15,11 @@ export TARGETS ?= reference,subject
 # What `run` builds.
 RUN_PROFILE ?= release
 
+# A package of its own, in the same folder of what is built.
+OF_CLIENTS := cd tests/clients/rust && CARGO_TARGET_DIR=$(CURDIR)/target cargo
 VENV := tests/clients/python/.venv
 
-.PHONY: run page test test-inside test-outside prepare lint test-rust test-docs test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
+.PHONY: run page test built installed test-one test-two prepare lint test-rust test-docs test-client test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
 
 run: page
 	exec cargo run --profile $(RUN_PROFILE) --bin greenroom
@@ -26,25 +28,31 @@ page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \
 	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
 
-# What compiles comes first; then what runs inside the crate beside what runs outside, which mostly waits for others. More at
-# once would be faster, and some of the tests look at the time.
+# What is compiled and installed comes first. Then two at a time, in two lanes that take about as long: most of it waits for others.
+# More at once would be faster, and some of the tests look at the time.
 test: prepare
 	$(MAKE) --no-print-directory lint
-	cargo test --locked --no-run
-	$(MAKE) --no-print-directory servers
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse test-inside test-outside
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse built installed
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse test-one test-two
 
-test-inside:
+built:
+	cargo test --locked --no-run
+	$(OF_CLIENTS) test --locked --no-run
+
+installed: $(foreach of,tests static tests/browser,$(of)/node_modules/.package-lock.json) $(VENV)/installed
+
+test-one:
 	$(MAKE) --no-print-directory --jobs=1 test-rust
 	$(MAKE) --no-print-directory --jobs=1 test-docs
+	$(MAKE) --no-print-directory --jobs=1 test-client
+	$(MAKE) --no-print-directory --jobs=1 test-deploy
+	$(MAKE) --no-print-directory --jobs=1 test-browser
 
-test-outside:
+test-two:
 	$(MAKE) --no-print-directory --jobs=1 test-node
 	$(MAKE) --no-print-directory --jobs=1 test-cluster
 	$(MAKE) --no-print-directory --jobs=1 test-python
 	$(MAKE) --no-print-directory --jobs=1 test-nginx
-	$(MAKE) --no-print-directory --jobs=1 test-deploy
-	$(MAKE) --no-print-directory --jobs=1 test-browser
 
 prepare:
 	tests/prepare
@@ -52,12 +60,18 @@ prepare:
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets --features _bench -- -D warnings
+	$(OF_CLIENTS) fmt --check
+	$(OF_CLIENTS) clippy --locked --all-targets -- -D warnings
 
 test-rust: static/node_modules/.package-lock.json
 	cargo test --locked --no-fail-fast
 
 test-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# The client in Rust that somebody else wrote, and with it the examples.
+test-client: servers
+	$(OF_CLIENTS) test --locked
 
 test-node: servers tests/node_modules/.package-lock.json
 	node --test --test-timeout=900000 --test-concurrency=2 --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
@@ -78,10 +92,9 @@ test-deploy: servers tests/node_modules/.package-lock.json $(VENV)/installed
 test-browser: servers static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
 	node --test --test-timeout=900000 --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js
 
-# In the profile of the tests, which have built most of it: a release build would be minutes more. Both in one go: apart,
-# cargo would build some dependencies twice, with and without the features that tests add.
+# In the profile of the tests, which have built them: a release build would be minutes more.
 servers:
-	cargo build --locked --bin greenroom --example fixture
+	cargo build --locked --bins --examples
 
 # Not part of `test`: counting takes half a minute, but the release build before it four on two cores, and a count is of use only
 # with the compiler that the figures were counted with.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The modules from the bottom to the top, each with the reason for its place. Imports go downward.
 const LAYERS: &[(&str, &str)] = &[
@@ -566,6 +567,27 @@ fn names(code: &str, word: &str) -> bool {
         let is_longer = word.ends_with(is_part) && code[at + word.len()..].starts_with(is_part);
         !code[..at].ends_with(is_part) && !is_longer
     })
+}
+
+/// All crates and their features, as cargo builds them along these edges.
+fn built_of(edges: &str) -> BTreeSet<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["tree", "--locked", "--prefix=none", "--format={p} {f}"]);
+    let output = cargo.args(["--edges", edges]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn tests_change_nothing_of_what_the_server_is_built_of() {
+    // Otherwise cargo builds most of it twice, for tests and for those who run it, and what is tested is not what is run.
+    let (server, with_tests) = (built_of("normal,build"), built_of("normal,build,dev"));
+    assert!(server.len() < with_tests.len());
+    let changed: Vec<_> = server.difference(&with_tests).collect();
+    assert_eq!(changed, [""; 0], "tests build these with other features");
 }
 
 #[test]

@@ -3,11 +3,6 @@
 //! In a process of its own, since a process has one logger.
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
-#[path = "support/cluster.rs"]
-mod cluster;
-#[path = "support/redis.rs"]
-#[allow(unreachable_pub, reason = "tests inside the crate have it too")]
-mod servers;
 mod support;
 
 use std::time::Duration;
@@ -15,9 +10,9 @@ use std::time::Duration;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 
-use cluster::{Node, config};
-use servers::Redis;
-use support::{eventually, on_actix};
+use crate::support::cluster::{Node, config};
+use crate::support::servers::Redis;
+use crate::support::{eventually, on_actix};
 
 /// Keeps what this crate logs for operators.
 struct Lines(Mutex<Vec<(Level, String)>>);

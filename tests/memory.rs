@@ -6,8 +6,8 @@ mod support;
 use greenroom::config::Config;
 use serde_json::json;
 
-use support::tcp::{Raw, Ws, listen, part, text_frame};
-use support::{Hearing, ear, on_actix};
+use crate::support::tcp::{Raw, Ws, listen, part, text_frame};
+use crate::support::{Hearing, ear, on_actix};
 
 /// Memory of this process in pages of 4 KiB; 0 where nobody tells.
 fn resident_pages() -> usize {

@@ -7,8 +7,8 @@ mod support;
 use greenroom::config::{Carrier, Config};
 use serde_json::{Value, json};
 
-use support::tcp::{Raw, Ws, get, http, join_polling, listening};
-use support::{counter, eventually, on_actix};
+use crate::support::tcp::{Raw, Ws, get, http, join_polling, listening};
+use crate::support::{counter, eventually, on_actix};
 
 /// More than one call takes.
 const N_CLIENTS: usize = 300;

@@ -14,7 +14,7 @@ use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::servers::Redis;
+use super::servers::Redis;
 use crate::support::{self, DEADLINE, eventually, within};
 
 /// What the handler of a [`Node`] was told.

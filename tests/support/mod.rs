@@ -2,9 +2,16 @@
 //! waiting with deadlines.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod api;
 pub(crate) mod backend;
+pub(crate) mod cluster;
 pub(crate) mod log;
+pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod scrape;
+#[path = "redis.rs"]
+#[allow(unreachable_pub, reason = "tests inside the crate have it too")]
+pub(crate) mod servers;
 pub(crate) mod tcp;
 
 use std::future::Future;

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::servers::Redis;
+use super::servers::Redis;
 
 /// See the module documentation. It lives on the system of the test.
 pub(crate) struct Proxy {

@@ -18,8 +18,8 @@ use std::{
 
 use tempfile::TempDir;
 
-#[path = "../authority/mod.rs"]
-mod authority;
+#[path = "authority.rs"]
+pub mod authority;
 
 use authority::Authority;
 

@@ -1,16 +1,18 @@
 //! A server that listens, and clients over real TCP: WebSockets that keep the rules, and bytes that need not.
 
 use std::net::SocketAddr;
+use std::sync::Once;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use greenroom::config::{Carrier, Config};
 use greenroom::{Server, ServerBuilder};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::{Hearing, ear, within};
 
@@ -56,6 +58,7 @@ pub(crate) async fn listen_with(
     build: impl FnOnce(ServerBuilder) -> ServerBuilder,
 ) -> Listening {
     config.server.workers = workers;
+    allow_many_files();
     // Found free, then given back: until the server takes it, another may. The chance is small, the panic loud.
     let address = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -76,9 +79,19 @@ pub(crate) async fn listen_with(
     Listening { server, address }
 }
 
+/// The servers of all tests of a process stay until it ends: as many files as the system allows, where a shell allows fewer.
+fn allow_many_files() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        setrlimit(Resource::Nofile, limit).unwrap();
+    });
+}
+
 /// A Socket.IO client on a WebSocket, as far as tests need one.
 #[derive(Debug)]
-pub(crate) struct Ws(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Ws(WebSocketStream<TcpStream>);
 
 /// What the answer to CONNECT says.
 #[derive(Debug, serde::Deserialize)]
@@ -96,13 +109,23 @@ pub(crate) enum Arrived {
     End(Option<u16>, String),
 }
 
+/// A WebSocket at a URL.
+async fn handshake(url: &str) -> Result<WebSocketStream<TcpStream>, Error> {
+    let address = url
+        .strip_prefix("ws://")
+        .and_then(|rest| rest.split('/').next());
+    let stream =
+        TcpStream::connect(address.expect("the URL of a WebSocket has an address")).await?;
+    Ok(client_async(url, stream).await?.0)
+}
+
 impl Ws {
     /// Opens a session; the error is what the server answers to the handshake.
     pub(crate) async fn try_open(listening: &Listening) -> Result<Self, Error> {
         let address = listening.address;
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
-        let connecting = tokio_tungstenite::connect_async(url);
-        let (stream, _) = within("a websocket", connecting).await?;
+        let connecting = handshake(&url);
+        let stream = within("a websocket", connecting).await?;
         let mut ws = Self(stream);
         let open = ws.text().await;
         assert!(open.starts_with("0{"), "{open}");
@@ -116,9 +139,9 @@ impl Ws {
     ) -> Result<Self, (u16, String)> {
         let address = listening.address;
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket{query}");
-        let connecting = tokio_tungstenite::connect_async(url);
+        let connecting = handshake(&url);
         match within("a websocket", connecting).await {
-            Ok((stream, _)) => Ok(Self(stream)),
+            Ok(stream) => Ok(Self(stream)),
             Err(Error::Http(response)) => {
                 let body = response.body().clone().unwrap_or_default();
                 let body = String::from_utf8_lossy(&body).into_owned();
@@ -130,8 +153,8 @@ impl Ws {
 
     /// Opens a WebSocket at a URL, and nothing more.
     pub(crate) async fn at(url: &str) -> Self {
-        let connecting = tokio_tungstenite::connect_async(url);
-        Self(within("a websocket", connecting).await.unwrap().0)
+        let connecting = handshake(url);
+        Self(within("a websocket", connecting).await.unwrap())
     }
 
     pub(crate) async fn open(listening: &Listening) -> Self {
