@@ -60,8 +60,6 @@ prepare:
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets --features _bench -- -D warnings
-	$(OF_CLIENTS) fmt --check
-	$(OF_CLIENTS) clippy --locked --all-targets -- -D warnings
 
 test-rust: static/node_modules/.package-lock.json
 	cargo test --locked --no-fail-fast
@@ -71,6 +69,8 @@ test-docs:
 
 # The client in Rust that somebody else wrote, and with it the examples.
 test-client: servers
+	$(OF_CLIENTS) fmt --check
+	$(OF_CLIENTS) clippy --locked --all-targets -- -D warnings
 	$(OF_CLIENTS) test --locked
 
 test-node: servers tests/node_modules/.package-lock.json
