@@ -45,7 +45,6 @@ test-one:
 	$(MAKE) --no-print-directory --jobs=1 test-rust
 	$(MAKE) --no-print-directory --jobs=1 test-docs
 	$(MAKE) --no-print-directory --jobs=1 test-client
-	$(MAKE) --no-print-directory --jobs=1 test-deploy
 	$(MAKE) --no-print-directory --jobs=1 test-browser
 
 test-two:
@@ -53,6 +52,7 @@ test-two:
 	$(MAKE) --no-print-directory --jobs=1 test-cluster
 	$(MAKE) --no-print-directory --jobs=1 test-python
 	$(MAKE) --no-print-directory --jobs=1 test-nginx
+	$(MAKE) --no-print-directory --jobs=1 test-deploy
 
 prepare:
 	tests/prepare
@@ -96,7 +96,7 @@ test-browser: servers static/node_modules/.package-lock.json tests/browser/node_
 servers:
 	cargo build --locked --bins --examples
 
-# Not part of `test`: counting takes half a minute, but the release build before it four on two cores, and a count is of use only
+# Not part of `test`: counting takes half a minute, but the release build before it many on two cores, and a count is of use only
 # with the compiler that the figures were counted with.
 bench:
 	benches/check
