@@ -29,11 +29,12 @@ page:
 	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
 
 # What is compiled and installed comes first. Then two at a time, in two lanes that take about as long: most of it waits for others.
-# More at once would be faster, and some of the tests look at the time.
+# More at once would be faster, and some of the tests look at the time; those in the browser most of all, which are alone.
 test: prepare
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse built installed
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse test-one test-two
+	$(MAKE) --no-print-directory test-browser
 
 built:
 	cargo test --locked --no-run
@@ -45,7 +46,6 @@ test-one:
 	$(MAKE) --no-print-directory --jobs=1 test-rust
 	$(MAKE) --no-print-directory --jobs=1 test-docs
 	$(MAKE) --no-print-directory --jobs=1 test-client
-	$(MAKE) --no-print-directory --jobs=1 test-browser
 
 test-two:
 	$(MAKE) --no-print-directory --jobs=1 test-node
