@@ -13,7 +13,7 @@ const SHARDS: usize = 16;
 /// Addresses that are kept in a shard. Above it those are forgotten that have no session and a full bucket; if that makes
 /// no room, further addresses share one bucket.
 pub(super) const PER_SHARD: usize = 4096;
-/// Looking for those reads the whole shard: not for each that comes while it is full, and buckets are not full sooner.
+/// Looking for those reads the whole shard, so not for each that comes while it is full. In ns.
 const BETWEEN_SWEEPS: u64 = 100_000_000;
 
 /// The buckets of one address.

@@ -150,6 +150,20 @@ fn the_table_of_addresses_is_bounded_and_forgets_who_is_gone() {
     assert!(rates.addresses.len() < 16 * PER_SHARD);
 }
 
+#[test]
+fn a_full_table_is_not_looked_through_for_each_address() {
+    let rates = rates(|config| config.address_handshakes = per_second(1000));
+    let address = |n: u32| Some(IpAddr::from(n.to_be_bytes()));
+    for n in 0..200_000 {
+        let _ = rates.admit(address(n), 0);
+    }
+    // All buckets are full again, but it has just been looked.
+    let _ = rates.admit(address(300_000), SECOND / 100);
+    assert_eq!(rates.addresses.len(), 16 * PER_SHARD);
+    let _ = rates.admit(address(300_000), SECOND / 10);
+    assert!(rates.addresses.len() < 16 * PER_SHARD);
+}
+
 proptest! {
     /// Compared with a bucket that holds tokens, in exact numbers.
     #[test]
