@@ -53,6 +53,7 @@
 //! | ask the servers from one | [`Observer`] |
 //! | test a handler | [`testing`] |
 //! | mount it into an actix-web `App` | [`Server::routes`] |
+//! | end it | [`Server::stop`], [`Server::drain`] |
 //! | watch it | [`monitoring`], [`Server::counters`], [`Server::trouble`] |
 //! | configure it | [`config`] |
 //! | use Engine.IO, or WebSockets, alone | [`engine`], [`WebSocketRoute`] |
@@ -109,7 +110,8 @@
 //!    all are there or the time is up. What is there then is the answer, with the names of the silent.
 //! 7. **The end.** Whatever ends a session goes through one function, `Session::finish`: handlers are told
 //!    (rooms still readable), hub and registry forget, the transport gets a last word.
-//! 8. **The end of a server** is [`Server::drain`]: each hub gives each of its sessions a moment in which it ends so.
+//! 8. **The end of a server** is [`Server::drain`]: each hub gives each of its sessions a moment in which it ends so. A signal
+//!    or [`Server::stop`] begins it for a server that [runs](Server::run); with its actix system all its threads end.
 //!
 //! ## Two carriers
 //!

@@ -1,4 +1,5 @@
-//! What a client can send without end does not pile up. Alone in its process: it reads how much memory that has.
+//! What a client can send without end does not pile up, and a server that has ended leaves no thread. Alone in its process: it
+//! reads what that has.
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod support;
@@ -6,10 +7,13 @@ mod support;
 use std::time::Duration;
 
 use greenroom::config::Config;
+use parking_lot::Mutex;
 use serde_json::json;
 
-use crate::support::tcp::{Raw, Ws, listen, part, text_frame};
-use crate::support::{Hearing, ear, on_actix};
+use crate::support::backend::Backend;
+use crate::support::servers::Redis;
+use crate::support::tcp::{Raw, Ws, listen, listen_with, part, text_frame};
+use crate::support::{Hearing, ear, eventually, on_actix, shared_ear};
 
 /// Memory of this process in pages of 4 KiB; 0 where nobody tells.
 fn resident_pages() -> usize {
@@ -32,8 +36,12 @@ async fn flood(raw: &mut Raw, hearing: &mut Hearing, message: &[u8]) {
     while hearing.event().await.name() != "fence" {}
 }
 
+/// What they measure is that of the process.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn nothing_a_client_sends_piles_up() {
+    let _alone = ALONE.lock();
     on_actix(async {
         let (handlers, mut hearing) = ear();
         // The client below hears nothing while others flood, and is not to be missed.
@@ -80,5 +88,63 @@ fn nothing_a_client_sends_piles_up() {
         }
         let growth = resident_pages().saturating_sub(before);
         assert!(growth < MAX_GROWTH_PAGES, "answers: {growth} pages more");
+    });
+}
+
+/// The threads of this process, by name.
+fn threads() -> Vec<String> {
+    let entries = std::fs::read_dir("/proc/self/task").unwrap();
+    // One may end while they are looked at.
+    let names =
+        entries.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("comm")).ok());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+/// Runs a server with a client until it is stopped, and forgets it.
+async fn run_once(workers: usize, config: &Config, is_shared: bool) {
+    let (handlers, mut hearing) = if is_shared { shared_ear() } else { ear() };
+    let listening = listen_with(workers, config.clone(), |builder| {
+        builder.namespace("/", handlers)
+    })
+    .await;
+    let (mut ws, _) = Ws::join(&listening, json!({})).await;
+    let socket = hearing.connected().await;
+    socket.join_confirmed("room").await.unwrap();
+    listening.stop().await.unwrap();
+    assert_eq!(ws.end().await.0, Some(1001));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_has_ended_leaves_no_thread_behind() {
+    let _alone = ALONE.lock();
+    let redis = Redis::start();
+    on_actix(async {
+        let alone = Config::default();
+        let clustered = support::cluster::config(&redis, "one");
+        let mut backend = Backend::start();
+        // The last of its threads.
+        let accepts = |name: &String| name.starts_with("actix-server");
+        eventually("the backend", || threads().iter().any(accepts)).await;
+        let mut hooked = Config::default();
+        hooked.webhooks.url = backend.url.clone();
+        let _answers = actix::spawn(async move {
+            loop {
+                backend.next().await.answer(&json!({}));
+            }
+        });
+        for (what, config) in [
+            ("alone", &alone),
+            ("clustered", &clustered),
+            ("hooked", &hooked),
+        ] {
+            for (workers, is_shared) in [(1, false), (2, true)] {
+                let before = threads();
+                run_once(workers, config, is_shared).await;
+                eventually(what, || threads() == before).await;
+            }
+        }
     });
 }

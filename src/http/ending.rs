@@ -1,9 +1,9 @@
-//! The signals that a running server hears, and the end that they bring.
+//! What tells a running server to end, and the end that it brings.
 
 use std::io;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select_all};
 
 use super::systemd;
 use crate::error::Error;
@@ -77,7 +77,15 @@ impl Signals {
     }
 }
 
-/// Runs what listens for `servers` until a signal tells them to end, and then until they have.
+/// Until a program tells one of its servers to stop.
+async fn stopped(servers: &[Server]) {
+    let stops = servers
+        .iter()
+        .map(|server| Box::pin(server.shared().stop.notified()));
+    select_all(stops).await;
+}
+
+/// Runs what listens for `servers` until a signal or the program tells them to end, and then until they have.
 pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> Result<(), Error> {
     let mut signals = Signals::hear(servers).map_err(Error::Run)?;
     let handle = listener.handle();
@@ -89,11 +97,13 @@ pub(super) async fn run(listener: actix_server::Server, servers: &[Server]) -> R
     };
     systemd::ready();
     let watched = systemd::watched(servers);
-    tokio::pin!(watched);
+    let stopped = stopped(servers);
+    tokio::pin!(watched, stopped);
     loop {
         tokio::select! {
             end = &mut listening => return ended(end),
             never = &mut watched => match never {},
+            () = &mut stopped => break,
             signal = signals.next() => match signal {
                 Signal::End => break,
                 #[cfg(unix)]

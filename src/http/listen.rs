@@ -58,7 +58,8 @@ pub(crate) fn run(
         routes: with_api(&first, routes),
         servers,
     };
-    actix_rt::System::new().block_on(async move {
+    let system = actix_rt::System::new();
+    let outcome = system.block_on(async move {
         // Who watches sees it come up, and sees its last session go.
         let inside = internal::listen(&listening.config, &listening.opening.watch)?;
         let ended = match listening.config.carrier {
@@ -72,7 +73,11 @@ pub(crate) fn run(
             inside.stop(true).await;
         }
         ended
-    })
+    });
+    // With it the threads that were started on the way end: of the registry, of connections, of shared handlers.
+    actix_rt::System::current().stop();
+    system.run().map_err(Error::Run)?;
+    outcome
 }
 
 /// What the workers of a listener serve besides: the API of the first server.

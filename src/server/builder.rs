@@ -273,6 +273,7 @@ impl ServerBuilder {
             live: Live::new(&config),
             has_one_worker: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
+            stop: tokio::sync::Notify::new(),
             drained: Drained::default(),
             n_leaving: AtomicUsize::new(0),
             n_connections: AtomicUsize::new(0),

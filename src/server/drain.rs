@@ -42,6 +42,24 @@ impl Drained {
 }
 
 impl Server {
+    /// Ends what [`Server::run`] has begun, from anywhere, as SIGTERM does: in the order of [`Server::drain`], and then `run`
+    /// returns. It waits for none of that. Asked before `run`, it ends once it listens; of several servers on one address
+    /// ([`Server::run_all`]) one ends all.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), greenroom::Error> {
+    /// let server = greenroom::Server::builder().build()?;
+    /// let running = server.clone();
+    /// let thread = std::thread::spawn(move || running.run());
+    /// // …
+    /// server.stop();
+    /// thread.join().expect("it does not panic")
+    /// # }
+    /// ```
+    pub fn stop(&self) {
+        self.0.stop.notify_one();
+    }
+
     /// Ends this server in good order, as [`Server::run`] does when it is told to, for a server inside somebody's `App`.
     /// How many sessions were cut off, because `shutdown.timeout` was over.
     ///

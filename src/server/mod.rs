@@ -236,8 +236,8 @@ impl Server {
         }
     }
 
-    /// Runs until SIGINT or SIGTERM: listens on the configured address. Then it ends as [`Server::drain`] says; a second
-    /// signal ends it at once.
+    /// Runs until SIGINT, SIGTERM or [`Server::stop`]: listens on the configured address. Then it ends as [`Server::drain`]
+    /// says; a second signal ends it at once.
     ///
     /// # Errors
     /// The address cannot be listened on, the system fails, or the end was cut short ([`Error::Cut`]).

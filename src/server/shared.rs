@@ -13,6 +13,7 @@ use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use arc_swap::Guard;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
 use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
@@ -84,6 +85,8 @@ pub(crate) struct Shared {
     pub(crate) is_ending: AtomicBool,
     /// And how far that has got.
     pub(crate) drained: Drained,
+    /// Tells [`Server::run`](super::Server::run) that the program wants it to end.
+    pub(crate) stop: Notify,
     /// Sockets whose handlers have not heard everything of their end yet.
     pub(crate) n_leaving: AtomicUsize,
     pub(super) n_connections: AtomicUsize,

@@ -53,10 +53,7 @@ fn a_worker_that_is_stuck_is_named_and_keeps_its_numbers() {
         let held = Mutex::new(Some(held));
         let handlers = per_worker(move || Stuck(held.lock().take().unwrap())).on_event();
         let listening = listen_with(1, config, |builder| builder.namespace("/", handlers)).await;
-        let watched = Listening {
-            server: listening.server.clone(),
-            address: inside,
-        };
+        let watched = Listening::at(listening.server.clone(), inside);
         let (mut ws, _) = Ws::join(&listening, json!({})).await;
         let sessions = r#"greenroom_sessions{transport="websocket"}"#;
         shows(
@@ -248,10 +245,7 @@ fn a_program_mounts_it_where_it_likes() {
         let address = app.addrs()[0];
         let _running = actix::spawn(app.run());
         let open = request("GET", "/two/?EIO=4&transport=polling");
-        let at = Listening {
-            server: servers[1].clone(),
-            address,
-        };
+        let at = Listening::at(servers[1].clone(), address);
         assert_eq!(http(&at, &open).await.0, 200);
         let samples = scrape(&at).await;
         for (path, n) in [("/one", 0.0), ("/two", 1.0)] {

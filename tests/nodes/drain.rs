@@ -1,17 +1,19 @@
 //! The end of a server in good order: who is told what, when, and what is left in Redis.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use greenroom::DisconnectReason;
 use greenroom::config::Config;
+use greenroom::{DisconnectReason, Server};
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use crate::support::cluster::{self, Node, Peer, config};
 use crate::support::scrape::{Samples, at, scraped};
 use crate::support::servers::Redis;
 use crate::support::tcp::{Ws, get, http, join_polling, listening, on_both_carriers};
-use crate::support::{Heard, Worker, lobby, on_actix, within};
+use crate::support::{DEADLINE, Heard, Worker, lobby, on_actix, within};
 
 fn spread(millis: u64) -> Config {
     let mut config = Config::default();
@@ -146,6 +148,38 @@ fn who_is_there_at_the_limit_is_cut_off_and_counted() {
 }
 
 #[test]
+fn the_program_stops_what_it_runs() {
+    on_actix(async {
+        for (listening, mut hearing) in on_both_carriers(&spread(0)).await {
+            let (mut client, _) = Ws::join(&listening, json!({})).await;
+            hearing.connected().await.emit("before", 1);
+            listening.stop().await.unwrap();
+            assert_eq!(client.event().await, ("before".to_owned(), vec![json!(1)]));
+            assert_eq!(client.end().await.0, Some(1001));
+            let (_, reason) = hearing.gone().await;
+            assert_eq!(reason, DisconnectReason::ServerShuttingDown);
+            let refused = TcpStream::connect(listening.address).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_was_stopped_before_it_runs_ends_at_once_and_so_do_its_neighbours() {
+    let mut config = spread(0);
+    config.server.host = "127.0.0.1".to_owned();
+    config.server.port = 0;
+    let first = Server::builder().config(config.clone()).build().unwrap();
+    config.server.path = "/other/".to_owned();
+    let second = Server::builder().config(config).build().unwrap();
+    second.stop();
+    second.stop();
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || ended.send(Server::run_all(vec![first, second], |_| {})));
+    has_ended.recv_timeout(DEADLINE).unwrap().unwrap();
+}
+
+#[test]
 fn new_handshakes_are_refused_while_sessions_are_seen_off() {
     on_actix(async {
         let (listening, mut hearing) = listening(Config::default()).await;
@@ -257,7 +291,7 @@ fn what_was_asked_before_is_answered() {
 fn a_notice_that_no_server_may_emit_is_refused() {
     let mut config = Config::default();
     config.shutdown.notice_event = "disconnect".to_owned();
-    let refused = greenroom::Server::builder().config(config).build();
+    let refused = Server::builder().config(config).build();
     let message = refused.unwrap_err().to_string();
     assert!(message.starts_with("shutdown.notice_event "), "{message}");
 }

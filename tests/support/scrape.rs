@@ -25,10 +25,7 @@ pub(crate) async fn ask(
     method: &str,
     path: &str,
 ) -> (u16, String, String) {
-    let at = Listening {
-        server: server.clone(),
-        address,
-    };
+    let at = Listening::at(server.clone(), address);
     let (status, response) = http(&at, &request(method, path)).await;
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
     (status, head.to_ascii_lowercase(), body.to_owned())

@@ -1,26 +1,62 @@
 //! A server that listens, and clients over real TCP: WebSockets that keep the rules, and bytes that need not.
 
 use std::net::SocketAddr;
-use std::sync::Once;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use greenroom::config::{Carrier, Config};
 use greenroom::{Server, ServerBuilder};
-use rustix::process::{Resource, getrlimit, setrlimit};
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::{Hearing, ear, within};
+use super::{Hearing, ear, eventually, within};
 
-/// A server that listens on a port of its own, in a thread of its own, until the process ends.
+/// A server that listens somewhere. One that was [run](listen) here listens on a port of its own, in a thread of its own, until
+/// nobody has this any more.
 #[derive(Clone)]
 pub(crate) struct Listening {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
+    running: Option<Arc<Running>>,
+}
+
+/// The thread in which a server runs.
+struct Running {
+    server: Server,
+    thread: Mutex<Option<JoinHandle<Result<(), greenroom::Error>>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.server.stop();
+    }
+}
+
+impl Listening {
+    /// A server that somebody else runs.
+    pub(crate) const fn at(server: Server, address: SocketAddr) -> Self {
+        Self {
+            server,
+            address,
+            running: None,
+        }
+    }
+
+    /// Stops the server, and waits until it has ended.
+    pub(crate) async fn stop(&self) -> Result<(), greenroom::Error> {
+        self.server.stop();
+        let running = self.running.as_ref().expect("it was run here");
+        let thread = running.thread.lock().take();
+        let thread = thread.expect("it is stopped once");
+        eventually("the end of a server", || thread.is_finished()).await;
+        thread.join().unwrap()
+    }
 }
 
 pub(crate) const CARRIERS: [Carrier; 2] = [Carrier::Direct, Carrier::Mounted];
@@ -58,7 +94,6 @@ pub(crate) async fn listen_with(
     build: impl FnOnce(ServerBuilder) -> ServerBuilder,
 ) -> Listening {
     config.server.workers = workers;
-    allow_many_files();
     // Found free, then given back: until the server takes it, another may. The chance is small, the panic loud.
     let address = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -76,17 +111,15 @@ pub(crate) async fn listen_with(
         }
     })
     .await;
-    Listening { server, address }
-}
-
-/// The servers of all tests of a process stay until it ends: as many files as the system allows, where a shell allows fewer.
-fn allow_many_files() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let mut limit = getrlimit(Resource::Nofile);
-        limit.current = limit.maximum;
-        setrlimit(Resource::Nofile, limit).unwrap();
+    let running = Arc::new(Running {
+        server: server.clone(),
+        thread: Mutex::new(Some(thread)),
     });
+    Listening {
+        server,
+        address,
+        running: Some(running),
+    }
 }
 
 /// A Socket.IO client on a WebSocket, as far as tests need one.
