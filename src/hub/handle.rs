@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::by_sid::BySid;
 use super::command::Held;
-use super::{Change, Command, Hub, Parcel, Tally, Together, heartbeat};
+use super::{Change, Command, Hub, Parcel, Tally, Ticks, Together, heartbeat};
 use crate::namespace::{Namespaces, ServerEvent, Socket};
 use crate::server::Shared;
 
@@ -199,6 +199,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             peers: RefCell::default(),
             timers: BTreeSet::new(),
             timer_set: Rc::new(Notify::new()),
+            ticks: Ticks::new(&server.config.engine),
             dirty: Vec::new(),
             flush: Rc::new(Notify::new()),
             has_news: Cell::new(false),

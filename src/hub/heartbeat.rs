@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Heartbeat, Hub, SeatKey};
+use crate::config::EngineConfig;
 use crate::hub::Dialect;
 use crate::session;
 
@@ -29,6 +30,38 @@ pub(crate) enum Timer {
     Token,
     /// A poll, after an upgrade whose client has gone.
     Orphan,
+}
+
+/// How far apart heartbeats are due at least. Those of a tick leave with one system call, and their pongs wake the worker
+/// once: a ping of its own costs three times as much.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The moments at which heartbeats are due.
+#[derive(Debug)]
+pub(super) struct Ticks {
+    begin: Instant,
+    apart_ns: u64,
+}
+
+impl Ticks {
+    pub(super) fn new(engine: &EngineConfig) -> Self {
+        // Who wants many pings wants them in time.
+        let apart = TICK.min(engine.ping_interval.min(engine.ping_timeout) / 256);
+        Self {
+            begin: Instant::now(),
+            apart_ns: u64::try_from(apart.as_nanos()).unwrap_or(u64::MAX).max(1),
+        }
+    }
+
+    /// The first one that is not before `at`.
+    fn next(&self, at: Instant) -> Instant {
+        let since = at.saturating_duration_since(self.begin).as_nanos();
+        let past = u64::try_from(since).unwrap_or(u64::MAX) % self.apart_ns;
+        match past {
+            0 => at,
+            past => at + Duration::from_nanos(self.apart_ns - past),
+        }
+    }
 }
 
 /// Fires what is due, sleeps until the next.
@@ -93,7 +126,7 @@ impl Hub {
     pub(crate) fn set_heartbeat(&mut self, key: SeatKey, heartbeat: Heartbeat) {
         if let Some(seat) = self.seats.get_mut(key) {
             seat.heartbeat = heartbeat;
-            let at = heartbeat.at();
+            let at = self.ticks.next(heartbeat.at());
             if seat.armed.is_none_or(|armed| at < armed) {
                 seat.armed = Some(at);
                 self.set_timer(key, Timer::Heartbeat, at);
@@ -165,5 +198,38 @@ impl Hub {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::hub::here;
+    use crate::server::Server;
+    use crate::testing::Client;
+
+    #[test]
+    fn who_came_a_moment_apart_is_pinged_at_once() {
+        actix::System::new().block_on(async {
+            let server = Server::builder().build().unwrap();
+            let begin = Instant::now();
+            let mut clients = Vec::new();
+            for _ in 0..200 {
+                clients.push(Client::connect(&server).await.unwrap());
+            }
+            let took = begin.elapsed();
+            let hub = here(server.shared());
+            let hub = hub.borrow();
+            let due: BTreeSet<_> = hub.seats.values().map(|seat| seat.armed.unwrap()).collect();
+            let n_ticks = took.as_millis() / TICK.as_millis() + 2;
+            assert!(due.len() as u128 <= n_ticks, "{} in {took:?}", due.len());
+            // None too early, and none by more than a tick too late.
+            for seat in hub.seats.values() {
+                let late = seat.armed.unwrap() - seat.heartbeat.at();
+                assert!(late < TICK, "{late:?}");
+            }
+        });
     }
 }

@@ -32,6 +32,7 @@ pub(crate) use command::{Change, Command, Fanout, Flags, MessageBody};
 pub(crate) use delivery::delay_flush;
 use handle::After;
 pub(crate) use handle::{HubHandle, end_of_round, here, local};
+use heartbeat::Ticks;
 pub(crate) use heartbeat::Timer;
 pub(crate) use member::{Held, Member, MemberKey, Selection, Space};
 pub(crate) use parcel::{Body, Deflate, Dialect, Parcel, Parcels};
@@ -61,6 +62,7 @@ pub(crate) struct Hub {
     pub(crate) peers: RefCell<(u64, Rc<Vec<Arc<HubHandle>>>)>,
     timers: BTreeSet<(Instant, SeatKey, Timer)>,
     timer_set: Rc<Notify>,
+    ticks: Ticks,
     dirty: Vec<SeatKey>,
     flush: Rc<Notify>,
     /// The registry is told something at the end of the round.
