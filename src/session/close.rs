@@ -111,8 +111,6 @@ impl Session {
         self.abandon_upgrade(close_code::NORMAL, "the session has ended");
         let mut hub = self.hub.borrow_mut();
         let seat = hub.remove_seat(self.seat);
-        let connect_timeout = self.server.config.socketio.connect_timeout;
-        hub.take_timer(self.seat, Timer::Connect, self.opened + connect_timeout);
         hub.tally.closed[reason as usize] += 1;
         if let Some(seat) = &seat
             && !is_cut_off(seat, reason, close.as_ref())
@@ -137,6 +135,8 @@ impl Session {
             && !sockets.has_joined
         {
             self.server.joined_first();
+            let mut hub = self.hub.borrow_mut();
+            hub.take_timer(self.seat, Timer::Connect, self.join_until());
         }
         self.inbox.clear();
         self.frames_done = None;
@@ -224,31 +224,52 @@ fn close_frame(reason: DisconnectReason, close: Option<(u16, String)>) -> bytes:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Server;
-    use crate::config::Config;
     use crate::hub;
     use crate::testing::Client;
+    use crate::{Server, per_worker};
+
+    struct Nobody;
+
+    impl Actor for Nobody {
+        type Context = Context<Self>;
+    }
+
+    /// How many timers there are of those that wait for a namespace to be joined, and of heartbeats.
+    fn timers(server: &Server) -> [usize; 2] {
+        let hub = hub::here(server.shared());
+        let hub = hub.borrow();
+        [Timer::Connect, Timer::Heartbeat].map(|timer| hub.n_timers(timer))
+    }
+
+    async fn until(server: &Server, expected: [usize; 2]) {
+        let so_many = async {
+            while timers(server) != expected {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(15), so_many).await;
+        assert!(in_time.is_ok(), "{:?} are left", timers(server));
+    }
 
     #[actix_rt::test]
-    async fn who_has_gone_leaves_no_timer() {
-        let server = Server::builder().config(Config::default()).build().unwrap();
-        let timers = || {
-            let hub = hub::here(server.shared());
-            let hub = hub.borrow();
-            [Timer::Connect, Timer::Heartbeat].map(|timer| hub.n_timers(timer))
-        };
+    async fn who_has_joined_or_gone_leaves_no_timer() {
+        let undecided = per_worker(|| Nobody).middleware(|_| std::future::pending());
+        let builder = Server::builder().namespace("/undecided", undecided);
+        let server = builder.build().unwrap();
         let stays = Client::connect(&server).await.unwrap();
         for _ in 0..10 {
             let goes = Client::connect(&server).await.unwrap();
-            assert_eq!(timers(), [2, 2]);
+            assert_eq!(timers(&server), [0, 2]);
             goes.close();
-            let left = async {
-                while timers() != [1, 1] {
-                    tokio::task::yield_now().await;
-                }
-            };
-            let left = tokio::time::timeout(Duration::from_secs(15), left).await;
-            assert!(left.is_ok(), "{:?} are left", timers());
+            until(&server, [0, 1]).await;
+            let of_task = server.clone();
+            let joins = actix_rt::spawn(async move {
+                let joined = Client::connect_to(&of_task, "/undecided", ()).await;
+                drop(joined.unwrap_err());
+            });
+            until(&server, [1, 2]).await;
+            joins.abort();
+            until(&server, [0, 1]).await;
         }
         drop(stays);
     }

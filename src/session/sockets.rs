@@ -14,7 +14,7 @@ use super::{Application, Session};
 use crate::SocketId;
 use crate::cluster::Held;
 use crate::error::Refusal;
-use crate::hub::{Member, MemberKey};
+use crate::hub::{Member, MemberKey, Timer};
 use crate::metrics::Counter;
 use crate::namespace::{
     Disconnecting, Dispatch, NamespaceInner, NotEntered, Opening, Room, Socket, SocketInner,
@@ -276,7 +276,8 @@ impl Session {
             let seated = sockets.seated.remove(index);
             return self.refuse(&seated, &refusal);
         }
-        if !std::mem::replace(&mut sockets.has_joined, true) {
+        let is_first = !std::mem::replace(&mut sockets.has_joined, true);
+        if is_first {
             server.joined_first();
         }
         let seated = &mut sockets.seated[index];
@@ -302,6 +303,9 @@ impl Session {
             .collect();
         let mut hub = self.hub.borrow_mut();
         hub.tally.connected += 1;
+        if is_first {
+            hub.take_timer(self.seat, Timer::Connect, self.join_until());
+        }
         hub.accept(member, answer, replay);
         drop(hub);
         self.watch_tokens();
@@ -421,6 +425,11 @@ impl Session {
         if close {
             self.close(DisconnectReason::ForcedServerClose, ctx);
         }
+    }
+
+    /// By when it has to have joined a namespace.
+    pub(super) fn join_until(&self) -> Instant {
+        self.opened + self.server.config.socketio.connect_timeout
     }
 
     pub(super) fn connect_due(&mut self, ctx: &mut Context<Self>) {
