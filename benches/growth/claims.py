@@ -19,9 +19,11 @@ def cycles(rows):
 
 
 def connections(rows):
-    """Idle ones cost the same, however many there are, but for what the server needs for itself."""
+    """Idle ones cost the same, however many there are, but for what the server needs for itself, and their heartbeats little."""
     per_connection = [row[3] / row[0] for row in rows if row[0] >= 1000]
     yield max(per_connection) <= 2.5 * min(per_connection), f"idle connections cost from {min(per_connection)} to {max(per_connection)} %"
+    (n, _, _, idle, *_) = rows[-1]
+    yield idle < 2, f"{n} idle connections cost {idle} % of a core"
 
 
 CLAIMS = {"stalled": stalled, "cycles": cycles, "connections": connections}
