@@ -50,7 +50,6 @@ installed: $(foreach of,tests static tests/browser,$(of)/node_modules/.package-l
 test-one:
 	$(MAKE) --no-print-directory --jobs=1 test-rust
 	$(MAKE) --no-print-directory --jobs=1 test-docs
-	$(MAKE) --no-print-directory --jobs=1 test-client
 	$(MAKE) --no-print-directory --jobs=1 test-python
 
 test-two:
@@ -58,6 +57,7 @@ test-two:
 	$(MAKE) --no-print-directory --jobs=1 test-cluster
 	$(MAKE) --no-print-directory --jobs=1 test-nginx
 	$(MAKE) --no-print-directory --jobs=1 test-deploy
+	$(MAKE) --no-print-directory --jobs=1 test-client
 
 prepare:
 	tests/prepare
