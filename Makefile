@@ -34,7 +34,8 @@ page:
 	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
 
 # What is compiled and installed comes first. Then two at a time, in two lanes that take about as long: most of it waits for others.
-# More at once would be faster, and some of the tests look at the time; those in the browser most of all, which are alone.
+# More at once would be faster, and some of the tests look at the time; those in the browser most of all, which are alone. What runs
+# cargo is in one lane: the tests of the README wait for it.
 test: prepare
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse built installed
@@ -50,14 +51,14 @@ installed: $(foreach of,tests static tests/browser,$(of)/node_modules/.package-l
 test-one:
 	$(MAKE) --no-print-directory --jobs=1 test-rust
 	$(MAKE) --no-print-directory --jobs=1 test-docs
-	$(MAKE) --no-print-directory --jobs=1 test-python
+	$(MAKE) --no-print-directory --jobs=1 test-client
+	$(MAKE) --no-print-directory --jobs=1 test-nginx
 
 test-two:
 	$(MAKE) --no-print-directory --jobs=1 test-node
 	$(MAKE) --no-print-directory --jobs=1 test-cluster
-	$(MAKE) --no-print-directory --jobs=1 test-nginx
+	$(MAKE) --no-print-directory --jobs=1 test-python
 	$(MAKE) --no-print-directory --jobs=1 test-deploy
-	$(MAKE) --no-print-directory --jobs=1 test-client
 
 prepare:
 	tests/prepare
