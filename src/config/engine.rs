@@ -14,7 +14,7 @@ use super::values;
 #[non_exhaustive]
 pub struct EngineConfig {
     /// Time between two pings to a client (from the client, with Engine.IO 3). Announced in the handshake. Those of many
-    /// clients leave together, so that one may be up to 50 milliseconds late, or 1/256 of this if that is less.
+    /// clients leave together, so that one may be up to 50 milliseconds late; less if 1/256 of this or of the timeout is.
     ///
     /// Default `"25s"`, range 1 millisecond to 24 hours.
     #[serde(deserialize_with = "values::duration")]

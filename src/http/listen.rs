@@ -76,8 +76,7 @@ pub(crate) fn run(
     });
     // With it the threads that were started on the way end: of the registry, of connections, of shared handlers.
     actix_rt::System::current().stop();
-    system.run().map_err(Error::Run)?;
-    outcome
+    outcome.and(system.run().map_err(Error::Run))
 }
 
 /// What the workers of a listener serve besides: the API of the first server.

@@ -49,7 +49,7 @@ impl Ticks {
         let apart = TICK.min(engine.ping_interval.min(engine.ping_timeout) / 256);
         Self {
             begin: Instant::now(),
-            apart_ns: u64::try_from(apart.as_nanos()).unwrap_or(u64::MAX).max(1),
+            apart_ns: u64::try_from(apart.as_nanos()).unwrap_or(u64::MAX),
         }
     }
 

@@ -135,13 +135,22 @@ fn handshakes_pass_again_when_time_has_gone_by() {
     assert_eq!(rates.admit(None, 0), Ok(()));
 }
 
-#[test]
-fn the_table_of_addresses_is_bounded_and_forgets_who_is_gone() {
-    let rates = rates(|config| config.address_handshakes = per_second(1));
-    let address = |n: u32| Some(IpAddr::from(n.to_be_bytes()));
+fn address(n: u32) -> Option<IpAddr> {
+    Some(n.to_be_bytes().into())
+}
+
+/// So many came at the same time, once each, that there is no room for all.
+fn with_full_table(handshakes_per_second: u64) -> Arc<Rates> {
+    let rates = rates(|config| config.address_handshakes = per_second(handshakes_per_second));
     for n in 0..200_000 {
         let _ = rates.admit(address(n), 0);
     }
+    rates
+}
+
+#[test]
+fn the_table_of_addresses_is_bounded_and_forgets_who_is_gone() {
+    let rates = with_full_table(1);
     assert_eq!(rates.addresses.len(), 16 * PER_SHARD);
     // Who came too late shares a bucket that is empty.
     assert!(rates.admit(address(300_000), 0).is_err());
@@ -152,11 +161,7 @@ fn the_table_of_addresses_is_bounded_and_forgets_who_is_gone() {
 
 #[test]
 fn a_full_table_is_not_looked_through_for_each_address() {
-    let rates = rates(|config| config.address_handshakes = per_second(1000));
-    let address = |n: u32| Some(IpAddr::from(n.to_be_bytes()));
-    for n in 0..200_000 {
-        let _ = rates.admit(address(n), 0);
-    }
+    let rates = with_full_table(1000);
     // All buckets are full again, but it has just been looked.
     let _ = rates.admit(address(300_000), SECOND / 100);
     assert_eq!(rates.addresses.len(), 16 * PER_SHARD);

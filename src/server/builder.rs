@@ -11,6 +11,7 @@ use std::time::Instant;
 use actix::prelude::*;
 use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
 use crate::auth::Auth;
 use crate::carrier::raw::WebSocketRoute;
@@ -273,7 +274,7 @@ impl ServerBuilder {
             live: Live::new(&config),
             has_one_worker: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
-            stop: tokio::sync::Notify::new(),
+            stop: Notify::new(),
             drained: Drained::default(),
             n_leaving: AtomicUsize::new(0),
             n_connections: AtomicUsize::new(0),
