@@ -24,7 +24,10 @@ RUN_PROFILE ?= release
 OF_CLIENTS := cd tests/clients/rust && CARGO_TARGET_DIR=$(CURDIR)/target cargo
 VENV := tests/clients/python/.venv
 
-.PHONY: run page test built installed test-one test-two prepare lint test-rust test-docs test-client test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
+# For all that builds the documentation: with other flags it would be built again.
+export RUSTDOCFLAGS := -D warnings
+
+.PHONY: run page test built installed test-one test-two test-three prepare lint test-rust test-docs test-client test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
 
 run: page
 	exec cargo run --profile $(RUN_PROFILE) --bin greenroom
@@ -33,13 +36,13 @@ page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \
 	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
 
-# What is compiled and installed comes first. Then two at a time, in two lanes that take about as long: most of it waits for others.
-# More at once would be faster, and some of the tests look at the time; those in the browser most of all, which are alone. What runs
-# cargo is in one lane: the tests of the README wait for it.
+# What is compiled and installed comes first. Then three at a time, in lanes that take about as long: most of it waits for others.
+# Some of the tests look at the time, those in the browser most of all, which are alone. What runs cargo for longer is in one
+# lane: the tests of the README wait for it.
 test: prepare
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse built installed
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse test-one test-two
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=recurse test-one test-two test-three
 	$(MAKE) --no-print-directory test-browser
 
 built:
@@ -52,12 +55,14 @@ test-one:
 	$(MAKE) --no-print-directory --jobs=1 test-rust
 	$(MAKE) --no-print-directory --jobs=1 test-docs
 	$(MAKE) --no-print-directory --jobs=1 test-client
-	$(MAKE) --no-print-directory --jobs=1 test-nginx
 
 test-two:
 	$(MAKE) --no-print-directory --jobs=1 test-node
 	$(MAKE) --no-print-directory --jobs=1 test-cluster
+
+test-three:
 	$(MAKE) --no-print-directory --jobs=1 test-python
+	$(MAKE) --no-print-directory --jobs=1 test-nginx
 	$(MAKE) --no-print-directory --jobs=1 test-deploy
 
 prepare:
@@ -71,7 +76,7 @@ test-rust: static/node_modules/.package-lock.json
 	cargo test --locked --no-fail-fast
 
 test-docs:
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo doc --locked --no-deps
 
 # The client in Rust that somebody else wrote, and with it the examples.
 test-client: servers

@@ -22,9 +22,9 @@ fn resident_pages() -> usize {
     resident.unwrap_or_default()
 }
 
-/// How many messages each flood has: at 40 bytes of memory for each they would show as 12 MB.
-const N_MESSAGES: usize = 300_000;
-const MAX_GROWTH_PAGES: usize = 6 << 20 >> 12;
+/// How many messages each flood has: at 40 bytes of memory for each they would show as 6 MB.
+const N_MESSAGES: usize = 150_000;
+const MAX_GROWTH_PAGES: usize = 3 << 20 >> 12;
 
 /// Sends `message` again and again, then waits until all of it has been looked at.
 async fn flood(raw: &mut Raw, hearing: &mut Hearing, message: &[u8]) {

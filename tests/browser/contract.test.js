@@ -1,11 +1,9 @@
 // What the chat handler accepts and refuses, asked by the official client without a page.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { after, afterEach, before, test } from "node:test";
-import { ChatServer, ROOT } from "./helper.js";
+import { ChatServer, dial, next, welcomed } from "./helper.js";
 
-const { io } = createRequire(`${ROOT}/static/package.json`)("socket.io-client");
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3]);
 
 let server;
@@ -19,29 +17,15 @@ afterEach(() => {
 
 let counter = 0;
 const fresh = (word) => `${word}-${process.pid}-${(counter += 1)}`;
-const next = (socket, event, fits = () => true) =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no ${event} came`)), 8000);
-    const listen = (...args) => {
-      if (!fits(...args)) return;
-      clearTimeout(timer);
-      socket.off(event, listen);
-      resolve(args);
-    };
-    socket.on(event, listen);
-  });
 
 function connect(auth) {
-  const socket = io(server.url, { forceNew: true, reconnection: false, transports: ["websocket"], auth });
+  const socket = dial(server, auth);
   clients.push(socket);
   return socket;
 }
 
 async function enter(name = fresh("P"), token = fresh("token-of-sixteen")) {
-  const socket = connect({ token, name });
-  const [welcome] = await next(socket, "welcome");
-  const ask = (event, ...args) => socket.timeout(5000).emitWithAck(event, ...args);
-  return { socket, ask, welcome, me: welcome.you, token };
+  return { token, ...(await welcomed(connect({ token, name }))) };
 }
 
 const code = async (promise) => (await promise).code ?? "ok";

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +15,7 @@ import { chromium } from "playwright-core";
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const COMMAND = process.env.CHAT_CMD ?? "target/debug/greenroom";
 const DEADLINE_MS = 10000;
+const { io } = createRequire(`${ROOT}/static/package.json`)("socket.io-client");
 
 async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
@@ -59,6 +61,31 @@ export class ChatServer {
     if (this.process.exitCode === null && this.process.signalCode === null) this.process.kill("SIGKILL");
     await this.ended;
   }
+}
+
+/** Waits for an event of a client of ours; gives its arguments. */
+export const next = (socket, event, fits = () => true) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no ${event} came`)), 8000);
+    const listen = (...args) => {
+      if (!fits(...args)) return;
+      clearTimeout(timer);
+      socket.off(event, listen);
+      resolve(args);
+    };
+    socket.on(event, listen);
+  });
+
+/** A client of ours without a page. */
+export function dial(server, auth) {
+  return io(server.url, { forceNew: true, reconnection: false, transports: ["websocket"], auth });
+}
+
+/** The person a client has become. */
+export async function welcomed(socket) {
+  const [welcome] = await next(socket, "welcome");
+  const ask = (event, ...args) => socket.timeout(5000).emitWithAck(event, ...args);
+  return { socket, ask, welcome, me: welcome.you };
 }
 
 export function launch() {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { ChatServer, eventually, launch, message, offer, person, profile, say, sees, state, tab, takeComplaints, texts, upgraded } from "./helper.js";
+import { ChatServer, dial, eventually, launch, message, offer, person, profile, say, sees, state, tab, takeComplaints, texts, upgraded, welcomed } from "./helper.js";
 
 let browser;
 let server;
@@ -177,11 +177,15 @@ test("two tabs of one person are one, and show the same", async () => {
 });
 
 test("a newcomer sees the last 50, and earlier ones on request", async () => {
-  const people = [];
-  for (const name of ["Ada", "Bob", "Cleo"]) people.push(await person(browser, server, name));
+  // Three, as none may say so much.
+  const people = ["Ada", "Bob", "Cleo"].map((name) => dial(server, { token: `${name}-has-a-long-token`, name }));
+  const asks = [];
+  for (const { ask } of await Promise.all(people.map(welcomed))) {
+    assert.ok((await ask("join", "lobby")).ok);
+    asks.push(ask);
+  }
   for (let i = 0; i < 60; i += 1) {
-    await say(people[i % 3], `number ${i}`);
-    await sees(people[(i + 1) % 3], `number ${i}`);
+    assert.ok((await asks[i % 3]("say", { room: "lobby", id: `message-${i}`, text: `number ${i}` })).ok);
   }
   const late = await person(browser, server, "Late");
   await sees(late, "number 59");
@@ -190,6 +194,7 @@ test("a newcomer sees the last 50, and earlier ones on request", async () => {
   await sees(late, "number 0");
   assert.deepEqual(await texts(late), Array.from({ length: 60 }, (_, i) => `number ${i}`));
   assert.ok(await late.locator("#earlier").isHidden());
+  for (const socket of people) socket.disconnect();
 });
 
 test("rooms: create, counts, deep link, unread, leave", async () => {
