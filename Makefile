@@ -27,7 +27,7 @@ VENV := tests/clients/python/.venv
 # For all that builds the documentation: with other flags it would be built again.
 export RUSTDOCFLAGS := -D warnings
 
-.PHONY: run page test built installed test-one test-two test-three prepare lint test-rust test-docs test-client test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
+.PHONY: run page test built installed test-one test-two prepare lint test-rust test-docs test-client test-node test-cluster test-nginx test-deploy test-browser test-python servers bench clean
 
 run: page
 	exec cargo run --profile $(RUN_PROFILE) --bin greenroom
@@ -36,13 +36,13 @@ page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \
 	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
 
-# What is compiled and installed comes first. Then three at a time, in lanes that take about as long: most of it waits for others.
-# Some of the tests look at the time, those in the browser most of all, which are alone. What runs cargo for longer is in one
-# lane: the tests of the README wait for it.
+# What is compiled and installed comes first. Then two at a time, in two lanes that take about as long: most of it waits for others.
+# More at once is faster, until tests that look at the time fail; those in the browser look most of all, and are alone. What runs
+# cargo is in one lane: the tests of the README wait for it.
 test: prepare
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse built installed
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=recurse test-one test-two test-three
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse test-one test-two
 	$(MAKE) --no-print-directory test-browser
 
 built:
@@ -55,15 +55,13 @@ test-one:
 	$(MAKE) --no-print-directory --jobs=1 test-rust
 	$(MAKE) --no-print-directory --jobs=1 test-docs
 	$(MAKE) --no-print-directory --jobs=1 test-client
+	$(MAKE) --no-print-directory --jobs=1 test-nginx
+	$(MAKE) --no-print-directory --jobs=1 test-deploy
 
 test-two:
 	$(MAKE) --no-print-directory --jobs=1 test-node
 	$(MAKE) --no-print-directory --jobs=1 test-cluster
-
-test-three:
 	$(MAKE) --no-print-directory --jobs=1 test-python
-	$(MAKE) --no-print-directory --jobs=1 test-nginx
-	$(MAKE) --no-print-directory --jobs=1 test-deploy
 
 prepare:
 	tests/prepare

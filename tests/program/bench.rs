@@ -139,10 +139,10 @@ fn who_does_not_read_is_no_receiver_and_its_end_is_told() {
 
 #[test]
 fn who_does_not_read_is_in_the_rooms_all_the_same() {
-    // All rooms have a reader and one that is none: 3 rooms, each client in one.
+    // All rooms have a reader and one that is none: 3 rooms, each client in one. A reader may be half a second late.
     let words = "rooms --event publish --join-event join --rooms 3 -n 3 --stalled 3 --rate 60 --size 20000 --warm-up 0s \
         --duration 1s --connect-rate 100";
-    let (code, report) = loaded(&[("OUTBOX_BYTES", "200000")], words);
+    let (code, report) = loaded(&[("OUTBOX_BYTES", "600000")], words);
     assert_eq!(code, 0, "{report}");
     let connections = &report["connections"];
     assert_eq!(connections["stalled_disconnected"], 3, "{report}");
