@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use actix::{System, SystemRunner};
 use greenroom::Server;
@@ -61,6 +62,9 @@ struct Turn {
     is_spoilt: bool,
 }
 
+/// How long a thread may take to go to sleep.
+const REST: Duration = Duration::from_millis(50);
+
 /// A thread with a hub and its clients, which stands still but in its turn.
 struct Worker {
     turns: Sender<Turn>,
@@ -85,11 +89,15 @@ impl Worker {
         worker
     }
 
+    #[expect(clippy::disallowed_methods, reason = "there is no event to wait for")]
     fn take(&self, turn: Turn) {
         self.turns
             .send(turn)
             .expect("a worker ends after its turns");
         self.wait();
+        // It has told, and has yet to go to sleep, which nobody can see: what it writes till then would be in the next
+        // turn, which is another's.
+        thread::sleep(REST);
     }
 
     fn wait(&self) {
