@@ -12,7 +12,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const COMMAND = process.env.CHAT_CMD ?? "target/debug/greenroom";
 const DEADLINE_MS = 10000;
 const { io } = createRequire(`${ROOT}/static/package.json`)("socket.io-client");
