@@ -100,7 +100,8 @@
 //! 3. **A poll** is answered from the outbox without waking the session; what a POST brings goes through the
 //!    session as frames do.
 //! 4. **A broadcast in a cluster.** On the caller's thread it is also encoded for the other servers and queued for
-//!    the publisher, which writes what has gathered since its last write at once. The subscriber of another node drops
+//!    the publisher, which writes what has gathered since its last write at once; on the thread of a single worker before the
+//!    hub writes to its own clients. The subscriber of another node drops
 //!    what is its own and what is for rooms without members there before it decodes anything; of the rest it transcodes
 //!    the arguments into the packet of its clients, and makes one fan-out. Nobody waits for Redis on this way.
 //! 5. **A join in a cluster.** The hub tells `Locals` of the first member of a room; with exact subscriptions the

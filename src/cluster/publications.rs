@@ -1,6 +1,7 @@
 //! What waits to be published: the way to the publisher, from any thread.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -26,6 +27,8 @@ impl Publication {
 pub(crate) struct Publications {
     queue: Mutex<Queue>,
     wake: Notify,
+    /// The publisher had nothing to do when something came, so it writes that in its next turn.
+    is_due: AtomicBool,
     max_bytes: usize,
 }
 
@@ -33,6 +36,8 @@ pub(crate) struct Publications {
 struct Queue {
     messages: VecDeque<Publication>,
     bytes: usize,
+    /// The publisher waits for a message, not for an answer of Redis.
+    is_awaited: bool,
 }
 
 impl Publications {
@@ -40,6 +45,7 @@ impl Publications {
         Self {
             queue: Mutex::default(),
             wake: Notify::new(),
+            is_due: AtomicBool::new(false),
             max_bytes,
         }
     }
@@ -58,11 +64,20 @@ impl Publications {
         queue.bytes += publication.len();
         let is_first = queue.messages.is_empty();
         queue.messages.push_back(publication);
+        if std::mem::take(&mut queue.is_awaited) {
+            self.is_due.store(true, Ordering::Relaxed);
+        }
         drop(queue);
         if is_first {
             self.wake.notify_one();
         }
         n_dropped
+    }
+
+    /// Whether the publisher is about to write, and not to wait for an answer of Redis first. Says so once.
+    // Hot: one read, if it is not.
+    pub(crate) fn take_due(&self) -> bool {
+        self.is_due.load(Ordering::Relaxed) && self.is_due.swap(false, Ordering::Relaxed)
     }
 
     /// Takes what has gathered, up to about `max_bytes`, once there is something.
@@ -78,6 +93,7 @@ impl Publications {
 
     fn take(&self, max_bytes: usize) -> Vec<Publication> {
         let mut queue = self.queue.lock();
+        queue.is_awaited = queue.messages.is_empty();
         if queue.bytes <= max_bytes {
             queue.bytes = 0;
             return std::mem::take(&mut queue.messages).into();
@@ -127,6 +143,22 @@ mod tests {
         assert_eq!(queue.push(message(5, 200)), 1, "one always fits");
         assert_eq!(numbers(&queue.take(1000)), [5]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn only_what_finds_the_publisher_idle_is_due() {
+        let queue = Publications::new(1000);
+        queue.push(message(1, 40));
+        assert!(!queue.take_due(), "nobody waits for it yet");
+        assert_eq!(numbers(&queue.take(1000)), [1]);
+        queue.push(message(2, 40));
+        assert!(!queue.take_due(), "the first is on its way");
+        assert_eq!(numbers(&queue.take(1000)), [2]);
+        assert!(queue.take(1000).is_empty());
+        queue.push(message(3, 40));
+        queue.push(message(4, 40));
+        assert!(queue.take_due());
+        assert!(!queue.take_due(), "said already");
     }
 
     #[test]

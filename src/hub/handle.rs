@@ -220,7 +220,9 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
 }
 
 /// Flushes the dirty seats, and tells the registry what has changed, once per round of the event loop: the task is
-/// woken by the first push of a round and so runs after everything that was ready before.
+/// woken by the first push of a round and so runs after everything that was ready before. To write to a thousand clients
+/// takes milliseconds: what is to be published does not wait for that. The connection to Redis is driven by a task of the
+/// runtime, and those have their turns when the tasks of actors have had theirs, so a yield to the runtime lets it write.
 async fn flush_rounds(hub: Weak<RefCell<Hub>>) {
     let of_hub = |hub: Local| {
         let hub = hub.borrow();
@@ -231,6 +233,10 @@ async fn flush_rounds(hub: Weak<RefCell<Hub>>) {
     };
     loop {
         flush.notified().await;
+        if publishes_here(&server) {
+            // The other servers first, which work while this one writes to its own clients.
+            tokio::task::yield_now().await;
+        }
         let Some(hub) = hub.upgrade() else { return };
         hub.borrow_mut().flush_dirty(&hub);
         // What this worker has to tell: all workers tell by one lock, which a round without joins does not touch.
@@ -238,4 +244,13 @@ async fn flush_rounds(hub: Weak<RefCell<Hub>>) {
             server.tell_changes();
         }
     }
+}
+
+/// Whether the publisher is about to write to Redis, on this very thread.
+fn publishes_here(server: &Shared) -> bool {
+    server.has_one_worker.load(Ordering::Relaxed)
+        && server
+            .cluster
+            .as_ref()
+            .is_some_and(|cluster| cluster.publications.take_due())
 }
