@@ -12,9 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::carrier::{Direct, Written};
-use crate::cluster::{Locals, Publication, Publications};
+use crate::cluster::{Publication, Publications};
 use crate::http::{Head, Reply};
 use crate::hub::{self, Command, Fanout, Flags, Link, Parcel, Pushed, Seat, Selection};
+use crate::locals::Locals;
 use crate::namespace::{Handshake, Room};
 use crate::protocol::engineio::{ProtocolVersion, Sid};
 use crate::protocol::socketio::Encoded;
@@ -197,7 +198,7 @@ pub struct Rooms(Locals);
 impl Rooms {
     /// Adds a room.
     pub fn enter(&self, room: &str) {
-        self.0.entered(0, &Room::from(room));
+        self.0.entered(0, Room::from(room), 0);
     }
 
     /// What a message of the cluster is asked before it is decoded.

@@ -94,9 +94,9 @@
 //!    message to the handler. `ack.send` encodes once, straight into the outbox of the client if it sits on
 //!    the same worker. When everything that was ready has run, the hub writes the outboxes that have something in them: one
 //!    `send` for a single one, and one call of io_uring for up to 256 (`carrier/ring`).
-//! 2. **A broadcast.** Encoded once, on the caller's thread. One message to each hub of another worker; the
-//!    own one is called. A hub makes the frame once and puts the same parcel into the outbox of each member
-//!    that its rooms name.
+//! 2. **A broadcast.** Encoded once, on the caller's thread. One message to each hub of another worker that has one of
+//!    the rooms, as `Locals` knows without a lock; the own one is called. A hub makes the frame once and puts the same
+//!    parcel into the outbox of each member that its rooms name.
 //! 3. **A poll** is answered from the outbox without waking the session; what a POST brings goes through the
 //!    session as frames do.
 //! 4. **A broadcast in a cluster.** On the caller's thread it is also encoded for the other servers and queued for
@@ -104,8 +104,9 @@
 //!    hub writes to its own clients. The subscriber of another node drops
 //!    what is its own and what is for rooms without members there before it decodes anything; of the rest it transcodes
 //!    the arguments into the packet of its clients, and makes one fan-out. Nobody waits for Redis on this way.
-//! 5. **A join in a cluster.** The hub tells `Locals` of the first member of a room; with exact subscriptions the
-//!    subscriber hears of it from there. The registry's store writes the difference between what a socket is in and what
+//! 5. **A join.** If there are other workers or a cluster, the hub tells `Locals` of the first member of a room; with exact
+//!    subscriptions the subscriber hears of it from there. An order to join that is on its way to a hub is known there too:
+//!    what is sent after it goes to all. In a cluster the registry's store writes the difference between what a socket is in and what
 //!    Redis has, in batches, one on its way at a time.
 //! 6. **A question to the cluster** is asked by the registry: it counts who listens, publishes, and collects answers until
 //!    all are there or the time is up. What is there then is the answer, with the names of the silent.
@@ -181,7 +182,7 @@
 //!
 //! `Reader::decode`, `Session::packet`, `json_plain::array`, `Session::event`, `Space::select`, `Hub::fan_out`, `Seat::push`,
 //! `Hub::write_together`, `Ring::send`, `Seat::flush`, `Direct::poll_read`, `Direct::write`; for polls `Head::take` and `Wire::write`; in a cluster `adapter::encode`, `Publications::push`,
-//! `Link::pipeline`, `Subscriber::incoming`, `Locals::has`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
+//! `Link::pipeline`, `Subscriber::incoming`, `Locals::concerned`, `adapter::decode`. Each begins with a `// Hot:` comment that says what it
 //! costs. `Ring::send` is the only unsafe code: what a system call costs before and after its work is up to a quarter of a
 //! broadcast. It waits for nothing, and what it could not write goes the ordinary way. `benches/` counts them, in instructions; the figures are in `docs/performance.md`. The socket write is most of a delivery:
 //! elsewhere clarity wins.
@@ -202,6 +203,7 @@ pub mod handlers;
 pub mod hot;
 mod http;
 mod hub;
+mod locals;
 mod metrics;
 mod namespace;
 mod observer;

@@ -8,9 +8,9 @@ use bytestring::ByteString;
 use parking_lot::Mutex;
 
 use crate::SocketId;
-use crate::cluster::Held;
 use crate::config::RecoveryConfig;
 use crate::hub::Selection;
+use crate::locals::Held;
 use crate::namespace::Room;
 use crate::protocol::socketio::{Args, Value};
 

@@ -6,7 +6,8 @@ use std::io;
 use actix::SystemRunner;
 use greenroom::hot::Peer;
 use greenroom::prelude::*;
-use greenroom::protocol::socketio::Encoded;
+use greenroom::protocol::socketio::{Dialect, Encoded};
+use serde::{Deserialize, Serialize};
 
 use super::frames::masked;
 use super::packets::{self, Said};
@@ -26,6 +27,7 @@ pub(super) const PIECES: &[Piece] = &[
 ];
 
 pub(super) const ROOM: &str = "general";
+const WHISPER: &str = "whisper";
 const N_PEERS: usize = 100;
 
 /// The handler.
@@ -57,11 +59,25 @@ impl Handler<On<Said>> for Chat {
     }
 }
 
+/// Said to the room that only its sender is in.
+#[derive(Deserialize, Serialize)]
+struct Whispered(Said);
+
+impl Handler<On<Whispered>> for Chat {
+    type Result = ();
+
+    fn handle(&mut self, on: On<Whispered>, _: &mut Context<Self>) {
+        let own = on.socket.namespace().to(on.socket.id());
+        own.emit(packets::NAME, on.args);
+    }
+}
+
 /// A server with that handler.
 pub(super) fn server() -> Server {
     let chat = per_worker(Chat::default)
         .on_connect()
-        .on::<Said>(packets::NAME);
+        .on::<Said>(packets::NAME)
+        .on::<Whispered>(WHISPER);
     let server = Server::builder().namespace("/", chat).build();
     server.expect("the defaults are a configuration")
 }
@@ -116,6 +132,7 @@ pub(super) struct Clients {
     others: Vec<Peer>,
     question: Vec<u8>,
     speech: Vec<u8>,
+    whisper: Vec<u8>,
     expected: Vec<u8>,
     received: Vec<u8>,
 }
@@ -130,6 +147,7 @@ impl Clients {
             others: peers,
             question: sent(&packets::event(Some(7))),
             speech: sent(&speech),
+            whisper: sent(&Dialect::Json.event("/", None, WHISPER, &packets::args())),
             received: vec![0; expected.len()],
             expected: expected.to_vec(),
         }
@@ -142,6 +160,14 @@ impl Clients {
         self.first.send(black_box(&self.question)).await?;
         self.first.receive(&mut ack).await?;
         assert_eq!(ack, EXPECTED);
+        Ok(())
+    }
+
+    /// An event that comes back by the room of its sender.
+    pub(super) async fn whisper(&mut self) -> io::Result<()> {
+        self.first.send(black_box(&self.whisper)).await?;
+        self.first.receive(&mut self.received).await?;
+        assert_eq!(self.received, self.expected);
         Ok(())
     }
 

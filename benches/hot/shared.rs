@@ -17,15 +17,17 @@ static MARK: AtomicUsize = AtomicUsize::new(0);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The turns, in this order.
-const TURNS: [(usize, Job); 4] = [
+const TURNS: [(usize, Job); 6] = [
     (0, Job::Ask),
     (1, Job::Ask),
+    (0, Job::Whisper),
+    (1, Job::Whisper),
     (0, Job::Speak),
     (1, Job::Hear),
 ];
 
-/// Each worker takes a turn with acks. Then one broadcasts, and the other, whose clients hear it too, delivers its part of
-/// it. All of that twice, only the second time between marks: then everything that grows has grown. Prints first where the
+/// Each worker takes a turn with acks, and one with messages to a room that only it has. Then one broadcasts, and the other,
+/// whose clients hear it too, delivers its part of it. All of that twice, only the second time between marks: then everything that grows has grown. Prints first where the
 /// mark and this function are. With `is_spoilt` each ack counts for both workers, as it should not.
 pub(super) fn run(n_peers: usize, times: usize, is_spoilt: bool) {
     println!(
@@ -50,6 +52,7 @@ pub(super) fn run(n_peers: usize, times: usize, is_spoilt: bool) {
 #[derive(Clone, Copy)]
 enum Job {
     Ask,
+    Whisper,
     Speak,
     Hear,
 }
@@ -121,6 +124,7 @@ fn take(system: &SystemRunner, clients: &mut Clients, turn: Turn) {
                         spoil();
                     }
                 }
+                Job::Whisper => clients.whisper().await?,
                 Job::Speak => clients.speak().await?,
                 Job::Hear => clients.hear_all().await?,
             }

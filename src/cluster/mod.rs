@@ -9,9 +9,7 @@
 //! and in the subscriber.
 
 mod health;
-mod held;
 mod lent;
-mod locals;
 mod pending;
 mod publications;
 mod question;
@@ -21,23 +19,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use actix::Recipient;
 use bytes::Bytes;
 use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use health::{Health, Part};
-pub(crate) use held::Held;
 pub(crate) use lent::Lent;
-pub(crate) use locals::{Coming, Locals};
 pub(crate) use pending::{Answered, Pending};
 pub(crate) use publications::{Publication, Publications};
 pub(crate) use question::Question;
 
 use crate::config::{RedisConfig, Subscription};
 use crate::hub::{Change, Flags, Selection};
+use crate::locals::Locals;
 use crate::metrics::Timings;
-use crate::namespace::{Room, Silent};
+use crate::namespace::Silent;
 use crate::protocol::adapter::{self, Channels, OptFlags, Opts, Unpublishable};
 use crate::protocol::engineio::SocketId;
 use crate::protocol::socketio::Args;
@@ -46,17 +42,6 @@ use crate::throttle::throttled;
 
 /// How long a count of servers is remembered: while Redis comes back, servers return one by one.
 const COUNT_MEMORY: Duration = Duration::from_secs(10);
-
-/// A room of this node has got its first member or lost its last.
-#[derive(Debug)]
-pub(crate) struct RoomChanged {
-    pub(crate) nsp: u32,
-    pub(crate) room: Room,
-}
-
-impl actix::Message for RoomChanged {
-    type Result = ();
-}
 
 /// A server of our own kind, as it announces itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +71,7 @@ pub(crate) struct Cluster {
     /// The name of this server on the wire. Unique, and not `emitter`.
     pub(crate) uid: ByteString,
     pub(crate) channels: Channels,
-    pub(crate) locals: Locals,
+    pub(crate) locals: Arc<Locals>,
     pub(crate) health: Arc<Health>,
     pub(crate) pending: Pending,
     pub(crate) publications: Publications,
@@ -97,8 +82,6 @@ pub(crate) struct Cluster {
     link: Mutex<Option<Link>>,
     /// Others who count the servers count this one, while it hears.
     pub(crate) is_counted: AtomicBool,
-    /// Who hears of rooms; only with exact subscriptions.
-    pub(crate) rooms: OnceLock<Recipient<RoomChanged>>,
     /// The name of this server for people, and its route.
     own: OnceLock<Peer>,
     /// The other servers of our own kind that live.
@@ -118,7 +101,7 @@ impl Cluster {
         let uid = ByteString::from(SocketId::generate().as_str());
         Self {
             channels: Channels::new(settings.key.as_str(), uid.clone()),
-            locals: Locals::default(),
+            locals: Arc::default(),
             // Three canaries may be missing.
             health: Arc::new(Health::new(settings.canary_interval * 3)),
             pending: Pending::default(),
@@ -127,7 +110,6 @@ impl Cluster {
             lent: Lent::new(endpoints.are_shared()),
             link: Mutex::new(None),
             is_counted: AtomicBool::new(true),
-            rooms: OnceLock::new(),
             own: OnceLock::new(),
             peers: RwLock::default(),
             heard: RwLock::default(),
@@ -156,31 +138,6 @@ impl Cluster {
             .map(|gauges| gauges.0())
             .unwrap_or_default();
         std::iter::once(("publish_lost", self.health.lost())).chain(stored)
-    }
-
-    // --- what happens to rooms, told by the hubs ---
-
-    /// A worker has got its first member of a room.
-    pub(crate) fn room_entered(&self, nsp: u32, room: &Room) {
-        if self.locals.entered(nsp, room) {
-            self.room_changed(nsp, room);
-        }
-    }
-
-    /// A worker has lost its last member of a room.
-    pub(crate) fn room_left(&self, nsp: u32, room: &Room) {
-        if self.locals.left(nsp, room) {
-            self.room_changed(nsp, room);
-        }
-    }
-
-    fn room_changed(&self, nsp: u32, room: &Room) {
-        if let Some(rooms) = self.rooms.get() {
-            rooms.do_send(RoomChanged {
-                nsp,
-                room: room.clone(),
-            });
-        }
     }
 
     // --- what the other servers are told ---

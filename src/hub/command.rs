@@ -6,13 +6,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{MemberKey, Polling, ReportTo, SeatKey, Selection};
+use crate::locals::{Coming, Locals};
 use crate::namespace::{BroadcastAcks, Room, ServerEvent};
 use crate::protocol::engineio::Sid;
 use crate::protocol::socketio::Encoded;
 use crate::session;
-
-/// What somebody above keeps alive until a command is carried out.
-pub(crate) type Held = Arc<dyn std::fmt::Debug + Send + Sync>;
 
 /// What anybody may ask of a hub; applied at once on the hub's own thread, sent to it from others.
 #[derive(Debug)]
@@ -26,50 +24,40 @@ pub(crate) enum Command {
     /// A packet for many.
     Fanout(Arc<Fanout>),
     Join {
+        nsp: u32,
         member: MemberKey,
         rooms: Vec<Room>,
+        /// Of one that is on its way; see [`Command::set_out`].
+        coming: Option<Coming>,
     },
     Leave {
+        nsp: u32,
         member: MemberKey,
         room: Room,
     },
     /// Ends a socket, or with `close` the whole session it belongs to.
-    Disconnect {
-        member: MemberKey,
-        close: bool,
-    },
+    Disconnect { member: MemberKey, close: bool },
     /// Makes all selected sockets join, leave, or go.
     Change {
         nsp: u32,
         selection: Selection,
         change: Change,
-        /// Dropped when it is done.
-        until_done: Option<Held>,
+        /// As above.
+        coming: Option<Coming>,
     },
     /// A message of a session without Socket.IO on top.
-    Message {
-        seat: SeatKey,
-        body: MessageBody,
-    },
+    Message { seat: SeatKey, body: MessageBody },
     /// Something for the session with this id, from another worker.
-    Session {
-        sid: Sid,
-        command: session::Command,
-    },
+    Session { sid: Sid, command: session::Command },
     /// A question of a request to the session with this id.
-    Polling {
-        sid: Sid,
-        question: Polling,
-    },
+    Polling { sid: Sid, question: Polling },
     /// For a session of this worker whose seat is known.
     ToSession {
         seat: SeatKey,
         command: session::Command,
     },
     /// Ends the session of a socket without a word in the namespaces.
-    DropTransport {
-        member: MemberKey,
-    },
+    DropTransport { member: MemberKey },
     /// An event of another server, for the handler of its namespace on this worker.
     ServerEvent(Box<ServerEvent>),
     /// Say when what was joined before is subscribed to.
@@ -82,6 +70,26 @@ pub(crate) enum Command {
     Report(ReportTo),
     /// The server ends now.
     Shutdown,
+}
+
+impl Command {
+    /// Says that it is on its way to a hub. What is sent to the rooms that it has somebody join is sent to that hub too
+    /// from now on, although nobody there is in them yet.
+    pub(super) fn set_out(&mut self, locals: &Arc<Locals>) {
+        let (Self::Join {
+            nsp, rooms, coming, ..
+        }
+        | Self::Change {
+            nsp,
+            change: Change::Join(rooms),
+            coming,
+            ..
+        }) = self
+        else {
+            return;
+        };
+        *coming = Some(Coming::new(locals, *nsp, rooms));
+    }
 }
 
 /// A raw Engine.IO message.

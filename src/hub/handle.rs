@@ -13,8 +13,8 @@ use slotmap::SlotMap;
 use tokio::sync::Notify;
 
 use super::by_sid::BySid;
-use super::command::Held;
 use super::{Change, Command, Hub, Parcel, Tally, Ticks, Together, heartbeat};
+use crate::locals::{Coming, Locals};
 use crate::namespace::{Namespaces, ServerEvent, Socket};
 use crate::server::Shared;
 
@@ -30,6 +30,8 @@ pub(crate) struct HubHandle {
     inbox: Mutex<Vec<Command>>,
     /// There is something in the inbox, and the actor has been told.
     has_mail: AtomicBool,
+    /// Which workers have which rooms, if anybody asks that.
+    locals: Option<Arc<Locals>>,
 }
 
 /// There is something in the inbox.
@@ -74,7 +76,7 @@ pub(crate) fn end_of_round(server: usize) -> bool {
 impl HubHandle {
     /// Applies `command` at once if this is the hub's thread, else sends it there. One thread always
     /// takes the same way to one hub, so what it says arrives in the order it was said.
-    pub(crate) fn send(&self, command: Command) {
+    pub(crate) fn send(&self, mut command: Command) {
         if let Some(hub) = local(self.server)
             && hub
                 .try_borrow_mut()
@@ -84,6 +86,9 @@ impl HubHandle {
             self.take_mail(&hub);
             let after = hub.borrow_mut().apply(command);
             return after.run();
+        }
+        if let Some(locals) = &self.locals {
+            command.set_out(locals);
         }
         self.inbox.lock().push(command);
         if !self.has_mail.swap(true, Ordering::AcqRel) {
@@ -124,16 +129,16 @@ impl HubHandle {
 pub(super) enum After {
     #[default]
     Nothing,
-    Change(Vec<Socket>, Change, Option<Held>),
+    Change(Vec<Socket>, Change, Option<Coming>),
     ServerEvent(Box<ServerEvent>),
 }
 
 impl After {
     fn run(self) {
-        let (sockets, change, _until_done) = match self {
+        let (sockets, change, _coming) = match self {
             Self::Nothing => return,
             Self::ServerEvent(event) => return event.dispatch(),
-            Self::Change(sockets, change, held) => (sockets, change, held),
+            Self::Change(sockets, change, coming) => (sockets, change, coming),
         };
         for socket in sockets {
             match &change {
@@ -180,6 +185,7 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
     }
     let context = Context::new();
     let addr = context.address();
+    let locals = server.kept_locals().cloned();
     let hub = server.add_hub(|index| {
         let handle = Arc::new(HubHandle {
             server: server.id,
@@ -187,10 +193,12 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             addr,
             inbox: Mutex::default(),
             has_mail: AtomicBool::new(false),
+            locals: locals.clone(),
         });
         Rc::new(RefCell::new(Hub {
             index,
             handle,
+            locals,
             server: Arc::clone(server),
             seats: SlotMap::with_key(),
             members: SlotMap::with_key(),

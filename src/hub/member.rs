@@ -11,7 +11,7 @@ use slotmap::SlotMap;
 
 use super::parcel::{Parcel, Parcels};
 use super::seat::SeatKey;
-use crate::namespace::{Room, SocketInner};
+use crate::namespace::{OwnNamespace, Room, SocketInner};
 use crate::protocol::engineio::SocketId;
 
 slotmap::new_key_type! {
@@ -110,8 +110,9 @@ impl Member {
 type Members = IndexSet<MemberKey, FxBuildHasher>;
 
 /// One namespace on this worker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Space {
+    pub(super) nsp: OwnNamespace,
     all: Members,
     by_id: HashMap<SocketId, MemberKey, RandomState>,
     /// Rooms other than the socket's own, which `by_id` stands for: an index set per socket would cost
@@ -129,6 +130,15 @@ pub(crate) struct Selection {
 }
 
 impl Space {
+    pub(super) fn new(nsp: OwnNamespace) -> Self {
+        Self {
+            nsp,
+            all: Members::default(),
+            by_id: HashMap::default(),
+            rooms: HashMap::default(),
+        }
+    }
+
     pub(crate) fn insert(&mut self, id: SocketId, key: MemberKey) {
         self.all.insert(key);
         self.by_id.insert(id, key);

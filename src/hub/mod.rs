@@ -41,7 +41,8 @@ pub(crate) use seat::{Heartbeat, Link, PollReply, Pushed, Seat, SeatKey};
 pub(crate) use tally::{ByType, Report, ReportTo, Tallies, Tally, place};
 use together::Together;
 
-use crate::namespace::{Room, Socket};
+use crate::locals::Locals;
+use crate::namespace::{NamespaceInner, OwnNamespace, Room, Socket};
 use crate::protocol::DisconnectReason;
 use crate::protocol::socketio::Encoded;
 use crate::server::Shared;
@@ -53,6 +54,8 @@ use crate::subscriber::Confirm;
 pub(crate) struct Hub {
     pub(crate) index: u16,
     pub(crate) handle: Arc<HubHandle>,
+    /// What it tells of its rooms, if anybody asks that.
+    locals: Option<Arc<Locals>>,
     pub(crate) server: Arc<Shared>,
     pub(crate) seats: SlotMap<SeatKey, Seat>,
     pub(crate) members: SlotMap<MemberKey, Member>,
@@ -87,25 +90,30 @@ impl Hub {
                 flags,
             } => self.emit(member, packet, flags),
             Command::Fanout(fanout) => self.fan_out(&fanout),
-            Command::Join { member, rooms } => {
-                let cluster = self.server.cluster.clone();
-                if let Some((nsp, space)) = self.space_of(member) {
+            Command::Join {
+                nsp,
+                member,
+                rooms,
+                coming: _coming,
+            } => {
+                if self.members.contains_key(member)
+                    && let Some(space) = self.spaces.get_mut(&nsp)
+                {
                     for room in rooms {
                         if space.join(member, &room)
-                            && let Some(cluster) = &cluster
+                            && let Some(locals) = &self.locals
                         {
-                            cluster.room_entered(nsp, &room);
+                            locals.entered(nsp, room, self.index);
                         }
                     }
                 }
             }
-            Command::Leave { member, room } => {
-                let cluster = self.server.cluster.clone();
-                if let Some((nsp, space)) = self.space_of(member)
+            Command::Leave { nsp, member, room } => {
+                if let Some(space) = self.spaces.get_mut(&nsp)
                     && space.leave(member, &room)
-                    && let Some(cluster) = &cluster
+                    && let Some(locals) = &self.locals
                 {
-                    cluster.room_left(nsp, &room);
+                    locals.left(nsp, room, self.index);
                 }
             }
             Command::Disconnect { member, close } => self.disconnect(member, close),
@@ -113,7 +121,7 @@ impl Hub {
                 nsp,
                 selection,
                 change,
-                until_done,
+                coming,
             } => {
                 let mut sockets = Vec::new();
                 self.stamp += 1;
@@ -124,7 +132,7 @@ impl Hub {
                         }
                     });
                 }
-                return After::Change(sockets, change, until_done);
+                return After::Change(sockets, change, coming);
             }
             Command::Message { seat, body } => {
                 let body = match body {
@@ -160,11 +168,6 @@ impl Hub {
             }
         }
         After::Nothing
-    }
-
-    fn space_of(&mut self, member: MemberKey) -> Option<(u32, &mut Space)> {
-        let nsp = self.members.get(member)?.socket.namespace().index;
-        Some((nsp, self.spaces.get_mut(&nsp)?))
     }
 
     /// Ends a socket on behalf of the server: DISCONNECT leaves after what was emitted before.
@@ -224,18 +227,28 @@ impl Hub {
         Some(seat)
     }
 
+    /// A namespace as the sockets of this worker have it.
+    pub(crate) fn namespace(&self, nsp: &Arc<NamespaceInner>) -> OwnNamespace {
+        match self.spaces.get(&nsp.index) {
+            Some(space) => space.nsp.clone(),
+            None => OwnNamespace::new(Arc::clone(nsp)),
+        }
+    }
+
     /// A new socket, which gets no broadcasts until [`Hub::accept`].
     pub(crate) fn add_member(&mut self, member: Member) -> MemberKey {
-        let (seat, nsp, id) = (
+        let (seat, own, id) = (
             member.seat,
-            member.socket.namespace().index,
+            member.socket.nsp.clone(),
             member.socket.id().clone(),
         );
+        let nsp = own.index;
         let key = self.members.insert(member);
-        if let Some(cluster) = &self.server.cluster {
-            cluster.room_entered(nsp, &id.as_str().into());
+        if let Some(locals) = &self.locals {
+            locals.entered(nsp, id.as_str().into(), self.index);
         }
-        self.spaces.entry(nsp).or_default().insert(id, key);
+        let space = self.spaces.entry(nsp).or_insert_with(|| Space::new(own));
+        space.insert(id, key);
         if let Some(seat) = self.seats.get_mut(seat) {
             seat.members.push(key);
         }
@@ -267,17 +280,19 @@ impl Hub {
         let member = self.members.remove(key)?;
         let nsp = member.socket.namespace().index;
         if let Some(space) = self.spaces.get_mut(&nsp) {
-            let cluster = self.server.cluster.as_deref();
+            let (locals, index) = (self.locals.as_deref(), self.index);
             let left = |room: &Room| {
-                if let Some(cluster) = cluster {
-                    cluster.room_left(nsp, room);
+                if let Some(locals) = locals {
+                    locals.left(nsp, room.clone(), index);
                 }
             };
             space.remove(member.socket.id(), key, rooms, left);
             if space.is_empty() {
                 self.spaces.remove(&nsp);
             }
-            left(&member.socket.id().as_str().into());
+            if let Some(locals) = locals {
+                locals.left(nsp, member.socket.id().as_str().into(), index);
+            }
         }
         if let Some(seat) = self.seats.get_mut(member.seat) {
             seat.members.retain(|other| *other != key);

@@ -11,7 +11,7 @@ use super::broadcast_acks::{Answers, BroadcastAcks, Capacity};
 use super::gathered::{Gathered, Silent};
 use super::remote::RemoteSocket;
 use super::socket::Room;
-use super::table::NamespaceInner;
+use super::table::OwnNamespace;
 use crate::cluster::{Cluster, Question, opt_flags};
 use crate::error::EmitError;
 use crate::hub::{Change, Command, Fanout, Flags, Selection};
@@ -106,7 +106,7 @@ impl IntoRooms for &Vec<Room> {
 #[derive(Clone, Debug)]
 #[must_use = "a broadcast does nothing until it is emitted"]
 pub struct Broadcast {
-    nsp: Arc<NamespaceInner>,
+    nsp: OwnNamespace,
     selection: Selection,
     flags: Flags,
     is_local: bool,
@@ -117,7 +117,7 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    pub(crate) fn new(nsp: Arc<NamespaceInner>) -> Self {
+    pub(crate) fn new(nsp: OwnNamespace) -> Self {
         Self {
             nsp,
             selection: Selection::default(),
@@ -262,7 +262,7 @@ impl Broadcast {
         let shared = self.nsp.shared();
         shared.check_event_name(name)?;
         let id = self.nsp.next_ack_id();
-        let hubs = shared.hubs_now();
+        let hubs = shared.hubs_with(self.nsp.index, &self.selection.rooms);
         let cluster = self.cluster();
         let (acks, done) = BroadcastAcks::new(hubs.len(), cluster.is_some(), self.capacity);
         let timeout = self
@@ -291,9 +291,7 @@ impl Broadcast {
             acks: Some((id, Arc::clone(&acks))),
             logged: 0,
         });
-        for hub in hubs.iter() {
-            hub.send(Command::Fanout(Arc::clone(&fanout)));
-        }
+        hubs.tell(|| Command::Fanout(Arc::clone(&fanout)));
         Ok(Asked {
             acks,
             done,
@@ -351,12 +349,7 @@ impl Broadcast {
             cluster.change(self.nsp.name(), &self.selection, change);
         }
         let Self { nsp, selection, .. } = self;
-        nsp.shared().to_all_hubs(|| Command::Change {
-            nsp: nsp.index,
-            selection: selection.clone(),
-            change: change.clone(),
-            until_done: None,
-        });
+        nsp.shared().change(nsp.index, &selection, change);
     }
 }
 
@@ -367,7 +360,7 @@ struct Asked {
     timeout: Duration,
     /// Under which the other servers answer.
     request: Option<ByteString>,
-    nsp: Arc<NamespaceInner>,
+    nsp: OwnNamespace,
 }
 
 impl Drop for Asked {

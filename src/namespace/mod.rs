@@ -39,7 +39,7 @@ pub use remote::RemoteSocket;
 pub use server_event::{ServerAck, ServerEvent};
 pub use socket::{Room, Socket, user_room};
 pub(crate) use socket_state::{Opening, SocketInner};
-pub(crate) use table::{Children, NamespaceInner, Namespaces, NotEntered, Predicate};
+pub(crate) use table::{Children, NamespaceInner, Namespaces, NotEntered, OwnNamespace, Predicate};
 pub(crate) use token::{Fresh, require as require_token};
 
 use crate::SocketId;
@@ -48,15 +48,15 @@ use crate::registry;
 
 /// A namespace: emits to its sockets and asks about them, from any thread. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Namespace(Arc<NamespaceInner>);
+pub struct Namespace(OwnNamespace);
 
 impl Namespace {
-    pub(crate) const fn new(inner: Arc<NamespaceInner>) -> Self {
-        Self(inner)
+    pub(crate) fn new(inner: Arc<NamespaceInner>) -> Self {
+        Self(OwnNamespace::new(inner))
     }
 
     fn broadcast(&self) -> Broadcast {
-        Broadcast::new(Arc::clone(&self.0))
+        Broadcast::new(self.0.clone())
     }
 
     /// Its name, `/` or `/chat`.

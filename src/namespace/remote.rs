@@ -11,7 +11,7 @@ use super::broadcast::{Broadcast, IntoRooms};
 use super::handshake::{Handshake, HandshakeObject};
 use super::socket::{Room, Socket};
 use super::socket_state::SocketInner;
-use super::table::NamespaceInner;
+use super::table::OwnNamespace;
 use crate::SocketId;
 use crate::error::{AckError, ArgsError, EmitError, to_value};
 use crate::protocol::adapter::FetchedSocket;
@@ -23,7 +23,7 @@ use crate::protocol::socketio::{Args, Value};
 /// Shape (serialized): `{"id", "handshake", "rooms", "data"}`, as servers of a cluster exchange it.
 #[derive(Clone, Debug)]
 pub struct RemoteSocket {
-    nsp: Arc<NamespaceInner>,
+    nsp: OwnNamespace,
     id: SocketId,
     rooms: Vec<Room>,
     data: Value,
@@ -35,7 +35,7 @@ pub struct RemoteSocket {
 impl RemoteSocket {
     pub(crate) fn here(socket: Arc<SocketInner>) -> Self {
         Self {
-            nsp: Arc::clone(&socket.nsp),
+            nsp: socket.nsp.clone(),
             id: socket.id().clone(),
             rooms: socket.rooms(),
             data: socket.data(),
@@ -44,9 +44,9 @@ impl RemoteSocket {
         }
     }
 
-    pub(crate) fn elsewhere(nsp: &Arc<NamespaceInner>, fetched: FetchedSocket) -> Self {
+    pub(crate) fn elsewhere(nsp: &OwnNamespace, fetched: FetchedSocket) -> Self {
         Self {
-            nsp: Arc::clone(nsp),
+            nsp: nsp.clone(),
             id: SocketId::from(&*fetched.id),
             rooms: fetched.rooms,
             data: fetched.data,
@@ -102,7 +102,7 @@ impl RemoteSocket {
     }
 
     fn address(&self) -> Broadcast {
-        let address = Broadcast::new(Arc::clone(&self.nsp)).to(&self.id);
+        let address = Broadcast::new(self.nsp.clone()).to(&self.id);
         match &self.here {
             // As long as it is here, the other servers need not hear of it.
             Some(socket) if socket.is_connected() => address.local(),

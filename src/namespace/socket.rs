@@ -89,7 +89,7 @@ impl Socket {
     /// The namespace, to emit to all of it.
     #[must_use]
     pub fn namespace(&self) -> super::Namespace {
-        super::Namespace::new(Arc::clone(&self.inner.nsp))
+        super::Namespace(self.inner.nsp.clone())
     }
 
     /// The request that opened the session.
@@ -345,7 +345,7 @@ impl Socket {
 
     /// To everybody in the namespace but this socket.
     pub fn broadcast(&self) -> Broadcast {
-        Broadcast::new(Arc::clone(&self.inner.nsp))
+        Broadcast::new(self.inner.nsp.clone())
             .except(self.inner.id.as_str())
             .with_flags(self.flags)
     }

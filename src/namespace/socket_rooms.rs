@@ -74,8 +74,10 @@ impl Socket {
             });
             fresh.retain(|room| *room != *inner.id.as_str());
             inner.hub.send(Command::Join {
+                nsp: inner.nsp.index,
                 member,
                 rooms: fresh,
+                coming: None,
             });
         }
     }
@@ -128,7 +130,11 @@ impl Socket {
                 socket: Arc::clone(inner),
                 room: room.clone(),
             });
-            inner.hub.send(Command::Leave { member, room });
+            inner.hub.send(Command::Leave {
+                nsp: inner.nsp.index,
+                member,
+                room,
+            });
         }
     }
 

@@ -14,7 +14,7 @@ use super::broadcast_acks::BroadcastAcks;
 use super::event::Event;
 use super::handshake::Handshake;
 use super::socket::Room;
-use super::table::NamespaceInner;
+use super::table::{NamespaceInner, OwnNamespace};
 use crate::auth::Claims;
 use crate::error::Refusal;
 use crate::hub::{HubHandle, MemberKey};
@@ -32,7 +32,7 @@ pub(crate) type SocketMiddleware = Arc<
 // What each event needs comes first, beside the counters of the `Arc`: it is read from memory, among a thousand others.
 #[repr(C)]
 pub(crate) struct SocketInner {
-    pub(crate) nsp: Arc<NamespaceInner>,
+    pub(crate) nsp: OwnNamespace,
     pub(crate) hub: Arc<HubHandle>,
     pub(super) member: Mutex<Option<MemberKey>>,
     pub(super) connected: AtomicBool,
@@ -80,7 +80,7 @@ pub(super) struct Rooms {
 pub(crate) struct Opening {
     pub(crate) id: SocketId,
     pub(crate) pid: Option<ByteString>,
-    pub(crate) nsp: Arc<NamespaceInner>,
+    pub(crate) nsp: OwnNamespace,
     pub(crate) hub: Arc<HubHandle>,
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) auth: Args,

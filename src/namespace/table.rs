@@ -1,6 +1,7 @@
 //! The namespaces of a server: those registered by name, those made on demand from a pattern.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -26,6 +27,29 @@ pub(crate) struct NamespaceInner {
     order: Mutex<()>,
     /// Sockets that are in it or on their way in.
     n_sockets: AtomicUsize,
+}
+
+/// A namespace as one worker has it. Its clones count on a line of memory that is this worker's: one for all would be
+/// written by every broadcast of every worker.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::redundant_allocation,
+    reason = "it is the count that has to be apart"
+)]
+pub(crate) struct OwnNamespace(Arc<Arc<NamespaceInner>>);
+
+impl OwnNamespace {
+    pub(crate) fn new(nsp: Arc<NamespaceInner>) -> Self {
+        Self(Arc::new(nsp))
+    }
+}
+
+impl Deref for OwnNamespace {
+    type Target = Arc<NamespaceInner>;
+
+    fn deref(&self) -> &Arc<NamespaceInner> {
+        &self.0
+    }
 }
 
 impl Drop for NamespaceInner {

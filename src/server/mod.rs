@@ -3,6 +3,7 @@
 mod builder;
 mod drain;
 mod elsewhere;
+mod hubs;
 mod nodes;
 mod reload;
 mod shared;

@@ -4,7 +4,6 @@ use super::drain::Drained;
 use super::reload::{Live, Reload};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -22,7 +21,8 @@ use crate::config::{ApiKey, Config, Limits};
 use crate::engine;
 use crate::error::EmitError;
 use crate::http::{Hooks, cors::CorsNow, origin::AllowedOrigins, stray::Strays, tls::Certificates};
-use crate::hub::{Command, Fanout, HubHandle, Tallies, Tally, local};
+use crate::hub::{HubHandle, Tallies};
+use crate::locals::Locals;
 use crate::metrics::{Counter, Metrics};
 use crate::namespace::{Handshake, Namespaces};
 use crate::protocol::adapter::is_reserved_server_event;
@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) recovery: Option<Recovery>,
     /// What is shared with other servers; none on a single node.
     pub(crate) cluster: Option<Arc<Cluster>>,
+    /// Which of its workers have which rooms; see [`Shared::kept_locals`].
+    pub(crate) locals: Arc<Locals>,
     /// Who is told of sockets and rooms elsewhere; none if nobody is.
     pub(crate) webhooks: Option<Webhooks>,
     /// Paths where WebSockets are served without an engine.
@@ -272,38 +274,10 @@ impl Shared {
         }
     }
 
-    /// Gives a new hub its number, and the registry its thread if this is the first.
-    pub(crate) fn add_hub<T>(self: &Arc<Self>, make: impl FnOnce(u16) -> T) -> T
-    where
-        T: AsHandle,
-    {
-        if matches!(self.upper, Upper::SocketIo(_)) {
-            self.registry.get_or_init(|| {
-                let cluster = self.cluster.clone();
-                let watcher = self.webhooks.as_ref().and_then(Webhooks::start);
-                Registry::start_in_arbiter(&Arbiter::new().handle(), |_| {
-                    Registry::new(cluster, watcher)
-                })
-            });
-            if let Some(cluster) = &self.cluster {
-                self.subscriber.get_or_init(|| self.join_cluster(cluster));
-            }
-        }
-        let mut hubs = self.hubs.write();
-        let index = hubs.iter().position(Option::is_none).unwrap_or(hubs.len());
-        let hub = make(u16::try_from(index).unwrap_or(u16::MAX));
-        if index == hubs.len() {
-            hubs.push(None);
-        }
-        hubs[index] = Some(hub.handle());
-        self.hubs_generation.fetch_add(1, Ordering::Release);
-        hub
-    }
-
     /// Starts the actors that own the pub/sub connections: on a thread of theirs, or on the worker if it is the only
     /// one. Then there is no other core that could take work from it, and each message would cost the turns of two
     /// threads.
-    fn join_cluster(self: &Arc<Self>, cluster: &Arc<Cluster>) -> Addr<Subscriber> {
+    pub(super) fn join_cluster(self: &Arc<Self>, cluster: &Arc<Cluster>) -> Addr<Subscriber> {
         let publisher = Publisher::new(Arc::clone(cluster));
         let subscriber = Subscriber::new(Arc::clone(self), Arc::clone(cluster));
         let subscriber = if self.has_one_worker.load(Ordering::Relaxed) {
@@ -316,7 +290,7 @@ impl Shared {
         };
         if cluster.is_exact() {
             // Rooms that were there before are asked for when it connects.
-            let _ = cluster.rooms.set(subscriber.clone().recipient());
+            self.locals.tell(subscriber.clone().recipient());
         }
         subscriber
     }
@@ -350,67 +324,5 @@ impl Shared {
         )]
         let answer = (self.subscriber.get()).map(|subscriber| subscriber.send(question));
         async move { answer?.await.ok() }
-    }
-
-    /// A hub has gone; what it has counted stays counted.
-    pub(crate) fn remove_hub(&self, index: u16, tally: &Tally) {
-        self.tallies.retire(index, tally);
-        if let Some(hub) = self.hubs.write().get_mut(usize::from(index)) {
-            *hub = None;
-        }
-        self.hubs_generation.fetch_add(1, Ordering::Release);
-    }
-
-    fn hubs(&self) -> Vec<Arc<HubHandle>> {
-        self.hubs.read().iter().flatten().cloned().collect()
-    }
-
-    /// The hub with this number.
-    pub(crate) fn hub(&self, index: u16) -> Option<Arc<HubHandle>> {
-        if let Some(hub) = local(self.id)
-            && let Ok(hub) = hub.try_borrow()
-            && hub.index == index
-        {
-            return Some(Arc::clone(&hub.handle));
-        }
-        self.hubs.read().get(usize::from(index))?.clone()
-    }
-
-    /// One message per hub, the own one first.
-    // Hot: on a worker the list of hubs is the worker's own.
-    pub(crate) fn fan_out(&self, fanout: Fanout) {
-        let fanout = Arc::new(fanout);
-        self.to_all_hubs(|| Command::Fanout(Arc::clone(&fanout)));
-    }
-
-    pub(crate) fn to_all_hubs(&self, command: impl Fn() -> Command) {
-        self.hubs_now().iter().for_each(|hub| hub.send(command()));
-    }
-
-    /// All hubs: on a worker the list that it keeps, elsewhere a new one.
-    pub(crate) fn hubs_now(&self) -> Rc<Vec<Arc<HubHandle>>> {
-        let Some(hub) = local(self.id) else {
-            return Rc::new(self.hubs());
-        };
-        let Ok(hub) = hub.try_borrow() else {
-            return Rc::new(self.hubs());
-        };
-        let generation = self.hubs_generation.load(Ordering::Acquire);
-        let mut kept = hub.peers.borrow_mut();
-        if kept.0 != generation {
-            *kept = (generation, Rc::new(self.hubs()));
-        }
-        Rc::clone(&kept.1)
-    }
-}
-
-/// Something that a [`HubHandle`] leads to.
-pub(crate) trait AsHandle {
-    fn handle(&self) -> Arc<HubHandle>;
-}
-
-impl AsHandle for Rc<std::cell::RefCell<crate::hub::Hub>> {
-    fn handle(&self) -> Arc<HubHandle> {
-        Arc::clone(&self.borrow().handle)
     }
 }

@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 use super::token::TokenStage;
 use super::{Application, Session};
 use crate::SocketId;
-use crate::cluster::Held;
 use crate::error::Refusal;
 use crate::hub::{Member, MemberKey, Timer};
+use crate::locals::Held;
 use crate::metrics::Counter;
 use crate::namespace::{
     Disconnecting, Dispatch, NamespaceInner, NotEntered, Opening, Room, Socket, SocketInner,
@@ -139,7 +139,7 @@ impl Session {
             transport: self.transport,
             recovered: restored.is_some(),
             data,
-            nsp: Arc::clone(&nsp),
+            nsp: self.hub.borrow().namespace(&nsp),
         });
         let mut member = Member::new(Arc::clone(&socket), self.seat);
         if let Some(Restored { up_to, .. }) = &restored {
@@ -344,9 +344,8 @@ impl Session {
             .then(|| Room::from(socket.id().as_str()));
         let told: Vec<Room> = rooms.iter().cloned().chain(own).collect();
         // Before it leaves them, so that nothing is missed in between.
-        let cluster = self.server.cluster.as_ref().filter(|_| may_return);
-        let held =
-            cluster.map(|cluster| Held::new(cluster, socket.namespace().index, told.clone()));
+        let locals = self.server.kept_locals().filter(|_| may_return);
+        let held = locals.map(|locals| Held::new(locals, socket.namespace().index, told.clone()));
         self.hub.borrow_mut().remove_member(seated.member, &rooms);
         self.server.tell_change(|| registry::Change::Gone {
             socket: Arc::clone(socket),

@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use super::Subscriber;
 use super::wanted::Source;
-use crate::cluster::Coming;
 use crate::hub::{Change, Command, Fanout, Flags, Selection};
 use crate::metrics::Counter;
 use crate::namespace::{BroadcastAcks, NamespaceInner, Relayed, ServerAck, ServerEvent};
@@ -157,24 +156,18 @@ impl Subscriber {
 
     fn change(&self, nsp: &NamespaceInner, opts: Opts, change: &Change) {
         let selection = selection(opts);
-        let until_done = match change {
-            Change::Join(rooms) => Some(Coming::new(&self.cluster, nsp.index, rooms) as _),
-            Change::Leave(_) | Change::Disconnect { .. } => None,
-        };
-        self.server.to_all_hubs(|| Command::Change {
-            nsp: nsp.index,
-            selection: selection.clone(),
-            change: change.clone(),
-            until_done: until_done.clone(),
-        });
+        self.server.change(nsp.index, &selection, change);
     }
 
     fn broadcast_with_ack(&self, nsp: &Arc<NamespaceInner>, asker: Asker, event: BroadcastEvent) {
         if event.nsp.as_deref().unwrap_or("/") != nsp.name() {
             return;
         }
-        let hubs = self.server.hubs_now();
-        let timeout = event.opts.flags.timeout.unwrap_or(DEFAULT_ACK_TIMEOUT);
+        let OptFlags { timeout, .. } = event.opts.flags;
+        let timeout = timeout.unwrap_or(DEFAULT_ACK_TIMEOUT);
+        let flags = flags(event.opts.flags);
+        let selection = selection(event.opts);
+        let hubs = self.server.hubs_with(nsp.index, &selection.rooms);
         let (cluster, channel) = (Arc::clone(&self.cluster), self.answer_channel(nsp, &asker));
         let relay = move |relayed| {
             let uid = Some(&*cluster.uid);
@@ -186,19 +179,16 @@ impl Subscriber {
         };
         let acks = BroadcastAcks::relayed(hubs.len(), Box::new(relay), Instant::now() + timeout);
         let id = nsp.next_ack_id();
-        let flags = flags(event.opts.flags);
         let dialect = self.server.dialect();
         let fanout = Arc::new(Fanout {
             nsp: nsp.index,
             packet: dialect.event(nsp.name(), Some(id), &event.name, &event.args),
-            selection: selection(event.opts),
+            selection,
             flags,
             acks: Some((id, acks)),
             logged: 0,
         });
-        for hub in hubs.iter() {
-            hub.send(Command::Fanout(Arc::clone(&fanout)));
-        }
+        hubs.tell(|| Command::Fanout(Arc::clone(&fanout)));
     }
 
     fn answer_channel(&self, nsp: &NamespaceInner, asker: &Asker) -> String {

@@ -17,8 +17,8 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::oneshot;
 
-pub(crate) use crate::cluster::RoomChanged;
 use crate::cluster::{Cluster, Part};
+pub(crate) use crate::locals::RoomChanged;
 use crate::namespace::{NamespaceInner, Namespaces};
 use crate::protocol::socketio::msgpack;
 use crate::redis::{Backoff, Link, PubSub, Sink};

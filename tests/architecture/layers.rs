@@ -28,6 +28,10 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
         "carrier",
         "moves the bytes of a WebSocket; does not know what a packet is",
     ),
+    (
+        "locals",
+        "which rooms have members here, and on which workers; knows nobody",
+    ),
     ("hub", "one per worker: seats, rooms, fan-out"),
     ("cluster", "what a server shares with others, in operations"),
     ("publisher", "one per server: the publish connection"),

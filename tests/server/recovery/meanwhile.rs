@@ -81,7 +81,8 @@ fn what_is_sent_while_the_handler_thinks_is_not_lost() {
     });
 }
 
-/// Emits numbers from a thread of its own, as many as are allowed; `u64::MAX` ends it.
+/// Emits numbers from a thread of its own, to everybody and to a room by turns, as many as are allowed; `u64::MAX` ends
+/// it.
 fn emit_allowed(server: &Server, name: &'static str, allowed: &Arc<AtomicU64>) {
     let (server, allowed) = (server.clone(), Arc::clone(allowed));
     std::thread::spawn(move || {
@@ -90,7 +91,10 @@ fn emit_allowed(server: &Server, name: &'static str, allowed: &Arc<AtomicU64>) {
             match allowed.load(Ordering::Relaxed) {
                 u64::MAX => return,
                 up_to if n < up_to => {
-                    server.root().emit(name, n);
+                    match n % 2 {
+                        0 => server.root().emit(name, n),
+                        _ => server.root().to("room").emit(name, n),
+                    }
                     n += 1;
                 }
                 _ => std::thread::park_timeout(Duration::from_millis(1)),
@@ -105,6 +109,7 @@ fn nothing_is_lost_or_doubled_while_a_client_comes_and_goes() {
         let workers = [Worker::new(), Worker::new()];
         let mut lobby = lobby(enabled());
         let (mut client, socket) = lobby.join_on(&workers[0]).await;
+        socket.join("room");
         let mut ticket = ticket(&mut client, &socket).await;
         let allowed: Arc<AtomicU64> = Arc::default();
         emit_allowed(&lobby.server, "n", &allowed);

@@ -7,6 +7,7 @@ use greenroom::testing::Client;
 use greenroom::{DisconnectReason, Namespace, Server};
 use serde_json::json;
 
+use crate::support::scrape::scraped;
 use crate::support::{Worker, lobby, on_actix, shared_ear, within};
 
 #[test]
@@ -33,21 +34,71 @@ fn a_broadcast_reaches_a_worker_that_is_new() {
 fn a_worker_does_what_another_thread_asks_of_it_in_that_order() {
     on_actix(async {
         const ROUNDS: usize = 2000;
-        let worker = Worker::new();
+        let (worker, other) = (Worker::new(), Worker::new());
         let mut lobby = lobby(Config::default());
-        let (mut client, _socket) = lobby.join_on(&worker).await;
+        let (mut client, socket) = lobby.join_on(&worker).await;
+        let _elsewhere = lobby.join_on(&other).await;
         let nsp = lobby.server.root();
-        // The worker begins while we still ask.
+        // The worker begins while we still ask. That somebody is in a room we say before anybody there can know it.
         for round in 0..ROUNDS {
-            nsp.sockets_join("x");
-            nsp.to("x").emit("e", round);
+            match round % 3 {
+                0 => nsp.sockets_join("x"),
+                1 => nsp.to(socket.id()).sockets_join("x"),
+                _ => socket.join("y"),
+            }
+            nsp.to(["x", "y"]).emit("e", round);
             nsp.sockets_leave("x");
+            socket.leave("y");
             nsp.to("x").emit("nobody is there", round);
+            nsp.to("y").emit("nobody is there", round);
         }
         for round in 0..ROUNDS {
             let event = client.next_event().await.unwrap();
             assert_eq!(event.name, "e");
             assert_eq!(event.args.first::<usize>().unwrap(), round);
+        }
+    });
+}
+
+#[test]
+fn workers_that_do_not_have_a_room_are_not_told_of_it() {
+    on_actix(async {
+        let (idle, busy) = (Worker::new(), Worker::new());
+        let mut lobby = lobby(Config::default());
+        let (mut client, socket) = lobby.join_on(&idle).await;
+        let (mut blocked, other) = lobby.join_on(&busy).await;
+        other.join("room");
+        // Answered by the worker, so it has carried out the join.
+        other.emit("in", ());
+        blocked.event("in").await.unwrap();
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        busy.start(move || async move { held.recv().unwrap() });
+        let nsp = lobby.server.root();
+        for n in 0..10 {
+            nsp.to(socket.id()).emit("private", n);
+            nsp.to("room").emit("to the other", n);
+            nsp.to(socket.id()).sockets_join("room of one");
+            nsp.to("room of one").emit("to a room", n);
+        }
+        for _ in 0..10 {
+            client.event("private").await.unwrap();
+            client.event("to a room").await.unwrap();
+        }
+        let backlog = scraped(&lobby.server).await["greenroom_worker_backlog"];
+        assert!((10.0..=20.0).contains(&backlog), "{backlog}");
+        let asking = nsp.to(socket.id()).emit_with_ack("ask", ());
+        let (answers, ()) = tokio::join!(within("the answer", asking), async {
+            let asked = client.event("ask").await.unwrap();
+            client.ack(asked.ack.unwrap(), ()).await.unwrap();
+        });
+        assert!(
+            answers.unwrap().is_complete(),
+            "the blocked worker is not waited for"
+        );
+        let_go.send(()).unwrap();
+        for n in 0..10 {
+            let event = blocked.event("to the other").await.unwrap();
+            assert_eq!(event.args.first::<usize>().unwrap(), n);
         }
     });
 }
