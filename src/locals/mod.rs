@@ -93,10 +93,10 @@ impl Default for Locals {
 /// Stands for every worker.
 const EVERY: u16 = u16::MAX;
 
-/// The workers that have members in a room, and how often each has said so: a room that is named as a socket here is
-/// may have other members as well.
+/// The workers that have members in a room, and how often each has said so: a room that has the name of a socket may have
+/// other members as well, and many who left may return.
 #[derive(Clone, Debug, Default)]
-struct Workers(SmallVec<[(u16, u16); 4]>);
+struct Workers(SmallVec<[(u16, u32); 2]>);
 
 impl Workers {
     fn with(&self, worker: u16) -> Self {

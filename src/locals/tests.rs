@@ -72,6 +72,17 @@ fn every_worker_hears_for_those_who_may_return() {
 }
 
 #[test]
+fn very_many_may_return_to_a_room() {
+    let locals = Arc::new(Locals::default());
+    let hold = |_| Held::new(&locals, 0, vec!["a".into()]);
+    let mut held: Vec<_> = (0..70_000).map(hold).collect();
+    held.truncate(1);
+    assert!(locals.has(0, "a"));
+    held.clear();
+    assert!(!locals.has(0, "a"));
+}
+
+#[test]
 fn every_worker_hears_while_an_order_to_join_is_on_its_way() {
     let locals = Arc::new(Locals::default());
     let rooms = ["a", "b", "a"].map(ByteString::from);
