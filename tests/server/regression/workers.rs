@@ -72,7 +72,14 @@ fn workers_that_do_not_have_a_room_are_not_told_of_it() {
         other.emit("in", ());
         blocked.event("in").await.unwrap();
         let (let_go, held) = std::sync::mpsc::channel::<()>();
-        busy.start(move || async move { held.recv().unwrap() });
+        let (tell, is_blocked) = tokio::sync::oneshot::channel();
+        busy.start(move || async move {
+            tell.send(()).unwrap();
+            held.recv().unwrap();
+        });
+        within("a worker that does nothing", is_blocked)
+            .await
+            .unwrap();
         let nsp = lobby.server.root();
         for n in 0..10 {
             nsp.to(socket.id()).emit("private", n);
