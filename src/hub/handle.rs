@@ -73,6 +73,13 @@ pub(crate) fn end_of_round(server: usize) -> bool {
     true
 }
 
+/// Does something on the hub's thread before what others have sent is carried out.
+pub(crate) fn before_mail(hub: &Local, act: impl FnOnce()) {
+    let takes_mail = std::mem::replace(&mut hub.borrow_mut().takes_mail, true);
+    act();
+    hub.borrow_mut().takes_mail = takes_mail;
+}
+
 impl HubHandle {
     /// Applies `command` at once if this is the hub's thread, else sends it there. One thread always
     /// takes the same way to one hub, so what it says arrives in the order it was said.

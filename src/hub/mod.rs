@@ -31,7 +31,7 @@ use by_sid::BySid;
 pub(crate) use command::{Change, Command, Fanout, Flags, MessageBody};
 pub(crate) use delivery::delay_flush;
 use handle::After;
-pub(crate) use handle::{HubHandle, end_of_round, here, local};
+pub(crate) use handle::{HubHandle, before_mail, end_of_round, here, local};
 use heartbeat::Ticks;
 pub(crate) use heartbeat::Timer;
 pub(crate) use member::{Held, Member, MemberKey, Selection, Space};

@@ -13,7 +13,7 @@ use super::token::TokenStage;
 use super::{Application, Session};
 use crate::SocketId;
 use crate::error::Refusal;
-use crate::hub::{Member, MemberKey, Timer};
+use crate::hub::{self, Member, MemberKey, Timer};
 use crate::locals::Held;
 use crate::metrics::Counter;
 use crate::namespace::{
@@ -162,8 +162,11 @@ impl Session {
         }
         let handle = Socket::from(socket);
         if let Some(Restored { saved, held, .. }) = &mut restored {
-            handle.join(handle.id());
-            handle.join(saved.rooms.clone());
+            // What waits for this worker may be for these rooms, and newer than what is replayed.
+            hub::before_mail(&self.hub, || {
+                handle.join(handle.id());
+                handle.join(saved.rooms.clone());
+            });
             // It is in them now.
             drop(held.take());
         }
