@@ -27,8 +27,9 @@ const TURNS: [(usize, Job); 6] = [
 ];
 
 /// Each worker takes a turn with acks, and one with messages to a room that only it has. Then one broadcasts, and the other,
-/// whose clients hear it too, delivers its part of it. All of that twice, only the second time between marks: then everything that grows has grown. Prints first where the
-/// mark and this function are. With `is_spoilt` each ack counts for both workers, as it should not.
+/// whose clients hear it too, delivers its part of it. All of that twice, only the second time between marks: then
+/// everything that grows has grown. Prints first where the mark and this function are. With `is_spoilt` each ack counts
+/// for both workers, as it should not.
 pub(super) fn run(n_peers: usize, times: usize, is_spoilt: bool) {
     println!(
         "{:#x} {:#x}",

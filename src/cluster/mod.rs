@@ -31,7 +31,6 @@ pub(crate) use question::Question;
 
 use crate::config::{RedisConfig, Subscription};
 use crate::hub::{Change, Flags, Selection};
-use crate::locals::Locals;
 use crate::metrics::Timings;
 use crate::namespace::Silent;
 use crate::protocol::adapter::{self, Channels, OptFlags, Opts, Unpublishable};
@@ -71,7 +70,6 @@ pub(crate) struct Cluster {
     /// The name of this server on the wire. Unique, and not `emitter`.
     pub(crate) uid: ByteString,
     pub(crate) channels: Channels,
-    pub(crate) locals: Arc<Locals>,
     pub(crate) health: Arc<Health>,
     pub(crate) pending: Pending,
     pub(crate) publications: Publications,
@@ -101,7 +99,6 @@ impl Cluster {
         let uid = ByteString::from(SocketId::generate().as_str());
         Self {
             channels: Channels::new(settings.key.as_str(), uid.clone()),
-            locals: Arc::default(),
             // Three canaries may be missing.
             health: Arc::new(Health::new(settings.canary_interval * 3)),
             pending: Pending::default(),

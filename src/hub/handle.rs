@@ -30,8 +30,8 @@ pub(crate) struct HubHandle {
     inbox: Mutex<Vec<Command>>,
     /// There is something in the inbox, and the actor has been told.
     has_mail: AtomicBool,
-    /// Which workers have which rooms, if anybody asks that.
-    locals: Option<Arc<Locals>>,
+    /// Which workers have which rooms, if anybody asks that: the hub tells of its own.
+    pub(super) locals: Option<Arc<Locals>>,
 }
 
 /// There is something in the inbox.
@@ -192,7 +192,6 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
     }
     let context = Context::new();
     let addr = context.address();
-    let locals = server.kept_locals().cloned();
     let hub = server.add_hub(|index| {
         let handle = Arc::new(HubHandle {
             server: server.id,
@@ -200,12 +199,11 @@ pub(crate) fn here(server: &Arc<Shared>) -> Local {
             addr,
             inbox: Mutex::default(),
             has_mail: AtomicBool::new(false),
-            locals: locals.clone(),
+            locals: server.kept_locals().cloned(),
         });
         Rc::new(RefCell::new(Hub {
             index,
             handle,
-            locals,
             server: Arc::clone(server),
             seats: SlotMap::with_key(),
             members: SlotMap::with_key(),

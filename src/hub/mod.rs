@@ -41,7 +41,6 @@ pub(crate) use seat::{Heartbeat, Link, PollReply, Pushed, Seat, SeatKey};
 pub(crate) use tally::{ByType, Report, ReportTo, Tallies, Tally, place};
 use together::Together;
 
-use crate::locals::Locals;
 use crate::namespace::{NamespaceInner, OwnNamespace, Room, Socket};
 use crate::protocol::DisconnectReason;
 use crate::protocol::socketio::Encoded;
@@ -54,8 +53,6 @@ use crate::subscriber::Confirm;
 pub(crate) struct Hub {
     pub(crate) index: u16,
     pub(crate) handle: Arc<HubHandle>,
-    /// What it tells of its rooms, if anybody asks that.
-    locals: Option<Arc<Locals>>,
     pub(crate) server: Arc<Shared>,
     pub(crate) seats: SlotMap<SeatKey, Seat>,
     pub(crate) members: SlotMap<MemberKey, Member>,
@@ -101,7 +98,7 @@ impl Hub {
                 {
                     for room in rooms {
                         if space.join(member, &room)
-                            && let Some(locals) = &self.locals
+                            && let Some(locals) = &self.handle.locals
                         {
                             locals.entered(nsp, room, self.index);
                         }
@@ -111,7 +108,7 @@ impl Hub {
             Command::Leave { nsp, member, room } => {
                 if let Some(space) = self.spaces.get_mut(&nsp)
                     && space.leave(member, &room)
-                    && let Some(locals) = &self.locals
+                    && let Some(locals) = &self.handle.locals
                 {
                     locals.left(nsp, room, self.index);
                 }
@@ -244,7 +241,7 @@ impl Hub {
         );
         let nsp = own.index;
         let key = self.members.insert(member);
-        if let Some(locals) = &self.locals {
+        if let Some(locals) = &self.handle.locals {
             locals.entered(nsp, id.as_str().into(), self.index);
         }
         let space = self.spaces.entry(nsp).or_insert_with(|| Space::new(own));
@@ -280,7 +277,7 @@ impl Hub {
         let member = self.members.remove(key)?;
         let nsp = member.socket.namespace().index;
         if let Some(space) = self.spaces.get_mut(&nsp) {
-            let (locals, index) = (self.locals.as_deref(), self.index);
+            let (locals, index) = (self.handle.locals.as_deref(), self.index);
             let left = |room: &Room| {
                 if let Some(locals) = locals {
                     locals.left(nsp, room.clone(), index);

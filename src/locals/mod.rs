@@ -48,7 +48,7 @@ pub(crate) struct Locals {
     listener: OnceLock<Recipient<RoomChanged>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Key {
     nsp: u32,
     room: ByteString,
@@ -99,24 +99,20 @@ const EVERY: u16 = u16::MAX;
 struct Workers(SmallVec<[(u16, u32); 2]>);
 
 impl Workers {
-    fn with(&self, worker: u16) -> Self {
-        let mut workers = self.clone();
-        match workers.0.iter_mut().find(|(known, _)| *known == worker) {
+    fn add(&mut self, worker: u16) {
+        match self.0.iter_mut().find(|(known, _)| *known == worker) {
             Some((_, times)) => *times += 1,
-            None => workers.0.push((worker, 1)),
+            None => self.0.push((worker, 1)),
         }
-        workers
     }
 
-    fn without(&self, worker: u16) -> Self {
-        let mut workers = self.clone();
-        if let Some(at) = workers.0.iter().position(|(known, _)| *known == worker) {
-            workers.0[at].1 -= 1;
-            if workers.0[at].1 == 0 {
-                workers.0.swap_remove(at);
+    fn remove(&mut self, worker: u16) {
+        if let Some(at) = self.0.iter().position(|(known, _)| *known == worker) {
+            self.0[at].1 -= 1;
+            if self.0[at].1 == 0 {
+                self.0.swap_remove(at);
             }
         }
-        workers
     }
 }
 
@@ -148,11 +144,11 @@ impl Locals {
         let change = self.change(nsp, &room);
         let rooms = self.rooms.pin();
         let outcome = rooms.compute(Key { nsp, room }, |known| {
-            let with = known.map_or_else(
-                || Workers::default().with(worker),
-                |(_, workers)| workers.with(worker),
-            );
-            Operation::Insert::<_, ()>(with)
+            let mut workers = known
+                .map(|(_, workers)| workers.clone())
+                .unwrap_or_default();
+            workers.add(worker);
+            Operation::Insert::<_, ()>(workers)
         });
         if let (Compute::Inserted(..), Some((listener, change))) = (outcome, change) {
             listener.do_send(change);
@@ -167,11 +163,12 @@ impl Locals {
             let Some((_, workers)) = known else {
                 return Operation::Abort(());
             };
-            let without = workers.without(worker);
-            if without.0.is_empty() {
+            let mut workers = workers.clone();
+            workers.remove(worker);
+            if workers.0.is_empty() {
                 Operation::Remove
             } else {
-                Operation::Insert(without)
+                Operation::Insert(workers)
             }
         });
         if let (Compute::Removed(..), Some((listener, change))) = (outcome, change) {

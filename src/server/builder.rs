@@ -259,9 +259,7 @@ impl ServerBuilder {
             strays: strays(cluster.as_ref()),
             certificates: Certificates::new(&config.tls)?,
             auth: Auth::new(&config.auth.jwt, &metrics)?.map(Arc::new),
-            locals: cluster
-                .as_ref()
-                .map_or_else(Arc::default, |cluster| Arc::clone(&cluster.locals)),
+            locals: Arc::default(),
             cluster,
             sid_prefix,
             dialect: match config.socketio.parser {

@@ -48,7 +48,7 @@ impl Subscriber {
                     }
                     Some(Target::Room(room) | Target::Unterminated(room)) => {
                         // Before anything is decoded.
-                        if self.cluster.locals.may_have(nsp.index, room) {
+                        if self.server.locals.may_have(nsp.index, room) {
                             self.broadcast(nsp, Some(room), message.get_payload_bytes());
                         } else {
                             self.heard.needless += 1;
@@ -104,7 +104,7 @@ impl Subscriber {
         };
         let is_ours = broadcast.uid == self.cluster.uid;
         let is_of_nsp = broadcast.nsp.as_deref().unwrap_or("/") == nsp.name();
-        let exists = |room: &str| self.cluster.locals.may_have(nsp.index, room);
+        let exists = |room: &str| self.server.locals.may_have(nsp.index, room);
         if is_ours
             || !is_of_nsp
             || room.is_some_and(|room| adapter::is_duplicate(room, &broadcast.opts.rooms, exists))

@@ -132,7 +132,7 @@ impl Subscriber {
         msgpack::write_array_len(&mut own_head, 3);
         msgpack::write_str(&mut own_head, &cluster.uid);
         Self {
-            wanted: Wanted::new(Arc::clone(&cluster)),
+            wanted: Wanted::new(Arc::clone(&cluster), Arc::clone(&server.locals)),
             server,
             cluster,
             sink: None,

@@ -8,6 +8,7 @@ use foldhash::quality::RandomState;
 use indexmap::IndexSet;
 
 use crate::cluster::Cluster;
+use crate::locals::Locals;
 use crate::namespace::{NamespaceInner, Room};
 use crate::redis::Sink;
 
@@ -31,6 +32,7 @@ type Name = (bool, String);
 #[derive(Debug)]
 pub(super) struct Wanted {
     cluster: Arc<Cluster>,
+    locals: Arc<Locals>,
     sources: HashMap<Name, Source, RandomState>,
     /// What the connection is subscribed to.
     standing: IndexSet<Name, RandomState>,
@@ -65,7 +67,7 @@ impl Step {
 }
 
 impl Wanted {
-    pub(super) fn new(cluster: Arc<Cluster>) -> Self {
+    pub(super) fn new(cluster: Arc<Cluster>, locals: Arc<Locals>) -> Self {
         let mut wanted = Self {
             sources: HashMap::default(),
             standing: IndexSet::default(),
@@ -75,6 +77,7 @@ impl Wanted {
             answers_requests: true,
             visits: HashMap::default(),
             cluster,
+            locals,
         };
         let canary = wanted.cluster.channels.canary();
         wanted.want((false, canary), Source::Canary);
@@ -147,7 +150,7 @@ impl Wanted {
             }
         }
         if self.cluster.is_exact() {
-            for room in self.cluster.locals.rooms(nsp.index) {
+            for room in self.locals.rooms(nsp.index) {
                 self.room(nsp.index, &room);
             }
         }
@@ -194,7 +197,7 @@ impl Wanted {
         let channel = self.cluster.channels.broadcast(nsp.name(), Some(room));
         let name = (false, channel);
         match (
-            self.cluster.locals.has(nsp.index, room),
+            self.locals.has(nsp.index, room),
             self.sources.contains_key(&name),
         ) {
             (true, false) => self.want(name, Source::Broadcasts(nsp)),
