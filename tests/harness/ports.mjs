@@ -4,10 +4,13 @@ import { createServer } from "node:net";
 
 export const HOST = "127.0.0.1";
 
-/** A port below the range that the kernel hands out to outgoing connections, so that none of them can take it. */
+/**
+ * A port below the range that the kernel hands out to outgoing connections, so that none of them can take it, and above
+ * 10080, the highest of those that `fetch` refuses to connect to.
+ */
 export async function freePort() {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const port = 11_000 + Math.floor(Math.random() * 19_000);
     const isFree = await new Promise((resolve) => {
       const probe = createServer();
       probe.once("error", () => resolve(false));
