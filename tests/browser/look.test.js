@@ -170,6 +170,18 @@ test("light, dark and the toggle, which is remembered", async () => {
   assert.ok((await brightness()) < 60);
 });
 
+test("the page moves while somebody types, and not at rest", async () => {
+  const [ada, bob] = [await person(browser, server, "Ada"), await person(browser, server, "Bob")];
+  await upgraded(ada, bob);
+  const moving = () => ada.evaluate(() => document.getAnimations().length > 0);
+  await eventually(moving, false);
+  await bob.locator("#text").pressSequentially("typ");
+  await eventually(moving, true);
+  await say(bob, "moved");
+  await sees(ada, "moved");
+  await eventually(moving, false);
+});
+
 test("reduced motion moves nothing", async () => {
   const ada = await person(browser, server, "Ada", { reducedMotion: "reduce" });
   const bob = await person(browser, server, "Bob");
