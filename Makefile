@@ -12,9 +12,11 @@ export PATH := $(CURDIR)/tests/.node/bin:$(PATH)
 # Which servers the outside tests drive: the original (reference), ours (subject), or both.
 export TARGETS ?= reference,subject
 
-# What incremental builds keep for the next one costs the first a quarter more. A checkout that has begun so goes on so.
+# What incremental builds keep for the next one costs the first a quarter more, and the lines of backtraces a sixth. A checkout that
+# has begun so goes on so.
 ifeq ($(wildcard target/debug/incremental/*),)
 export CARGO_INCREMENTAL ?= 0
+export CARGO_PROFILE_DEV_DEBUG ?= 0
 endif
 
 # What `run` builds.
@@ -36,9 +38,9 @@ page:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory static/node_modules/.package-lock.json; \
 	else echo "npm is missing: the chat is served, but its page will lack the Socket.IO client" >&2; fi
 
-# What is compiled and installed comes first. Then two at a time, in two lanes that take about as long: most of it waits for others.
-# More at once is faster, until tests that look at the time fail; those in the browser look most of all, and are alone. What runs
-# cargo is in one lane: the tests of the README wait for it.
+# What is compiled and installed comes first. Then two at a time, in two lanes that take about as long. More at once is no faster on
+# two cores, and fails tests that look at the time; those in the browser look most of all, and are alone. What runs cargo is in one
+# lane: the tests of the README wait for it.
 test: prepare
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse built installed
@@ -70,8 +72,9 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets --features _bench -- -D warnings
 
+# Most of them wait for others: four at once take three quarters of the time on two cores.
 test-rust: static/node_modules/.package-lock.json
-	cargo test --locked --no-fail-fast
+	RUST_TEST_THREADS=4 cargo test --locked --no-fail-fast
 
 test-docs:
 	cargo doc --locked --no-deps
@@ -83,7 +86,7 @@ test-client: servers
 	$(OF_CLIENTS) test --locked
 
 test-node: servers tests/node_modules/.package-lock.json
-	node --test --test-timeout=900000 --test-concurrency=2 --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
+	node --test --test-timeout=900000 --test-concurrency=3 --test-reporter=spec tests/protocol/*.test.mjs tests/clients/node/*.test.mjs
 
 # Most of the time of these files is waiting for others: several at once cost little.
 test-cluster: servers tests/node_modules/.package-lock.json $(VENV)/installed
@@ -99,7 +102,7 @@ test-deploy: servers tests/node_modules/.package-lock.json $(VENV)/installed
 	node --test --test-timeout=900000 --test-reporter=spec tests/deploy/*.test.mjs
 
 test-browser: servers static/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
-	node --test --test-timeout=900000 --test-concurrency=1 --test-reporter=spec tests/browser/*.test.js
+	node --test --test-timeout=900000 --test-concurrency=3 --test-reporter=spec tests/browser/*.test.js
 
 # In the profile of the tests, which have built them: a release build would be minutes more.
 servers:

@@ -1,11 +1,12 @@
 // Starts the chat server and people with browsers of their own.
 //
 // CHAT_CMD is the server's command line (default: target/debug/greenroom), run in the root of the repository with
-// HOST and PORT set. CHROMIUM is the browser (default: /usr/bin/chromium).
+// HOST and PORT set. CHROMIUM is the browser; left out, it is the Chromium without windows if there is one, which is twice as fast.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import path from "node:path";
@@ -14,6 +15,8 @@ import { chromium } from "playwright-core";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const COMMAND = process.env.CHAT_CMD ?? "target/debug/greenroom";
+const WITHOUT_WINDOWS = "/usr/bin/chromium-headless-shell";
+const BROWSER = process.env.CHROMIUM ?? (existsSync(WITHOUT_WINDOWS) ? WITHOUT_WINDOWS : "/usr/bin/chromium");
 const DEADLINE_MS = 10000;
 const { io } = createRequire(`${ROOT}/static/package.json`)("socket.io-client");
 
@@ -90,7 +93,7 @@ export async function welcomed(socket) {
 
 export function launch() {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: BROWSER,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 }
