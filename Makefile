@@ -12,11 +12,9 @@ export PATH := $(CURDIR)/tests/.node/bin:$(PATH)
 # Which servers the outside tests drive: the original (reference), ours (subject), or both.
 export TARGETS ?= reference,subject
 
-# What incremental builds keep for the next one costs the first a quarter more, and the lines of backtraces a sixth. A checkout that
-# has begun so goes on so.
+# What incremental builds keep for the next one costs the first a quarter more. A checkout that has begun so goes on so.
 ifeq ($(wildcard target/debug/incremental/*),)
 export CARGO_INCREMENTAL ?= 0
-export CARGO_PROFILE_DEV_DEBUG ?= 0
 endif
 
 # What `run` builds.
